@@ -1,0 +1,460 @@
+"""The command line: ``python3 -m capas …``, or ``.venv/bin/capas …``.
+
+Each command imports what it needs when it runs, so that help is quick. A
+`CapasError` is the user's situation: its sentence, exit code 1; likewise what the
+operating system refuses (a full disk, a file of somebody else's). Ctrl-C: 130.
+"""
+
+import errno
+import io
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from capas import __version__
+from capas.errors import CapasError
+from capas.language import _, current, languages, use
+
+
+def _help(*paragraphs: str, examples: tuple[str, ...] = ()) -> str:
+    """Join the paragraphs of a command's help, and its examples."""
+    if examples:
+        listed = "\n".join(f"  {example}" for example in examples)
+        paragraphs += ("[b]" + _("Examples") + "[/b]", listed)
+    return "\n\n".join(paragraphs)
+
+
+class Group(TyperGroup):
+    """Commands whose expected failures are a sentence, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; turn a user's situation into a sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except CapasError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read our output has ended: Click's affair
+                raise
+            from capas.terminal import told
+
+            typer.echo(told(error), err=True)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            typer.echo("", err=True)
+            raise typer.Exit(130) from error
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("capas", ""):
+                raise  # a bug of ours
+            from capas.bootstrap import STAMP
+
+            STAMP.unlink(missing_ok=True)
+            typer.echo(
+                _(
+                    "“{name}” is missing from .venv: run `python3 -m capas` again to mend it."
+                ).format(name=error.name),
+                err=True,
+            )
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    name="capas",
+    cls=Group,
+    help=_("Virtualization and Docker, taught by notebooks in which everything runs."),
+    epilog=_("Begin with: python3 -m capas lab"),
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+engine_app = typer.Typer(
+    help=_("The Docker Engine behind the lessons: start, stop, look, remove."),
+    no_args_is_help=True,
+)
+app.add_typer(engine_app, name="engine")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"capas {__version__}")
+        raise typer.Exit
+
+
+def _choose_language(language: str | None) -> str | None:
+    if language is None:
+        return None
+    try:
+        use(language)
+    except CapasError as error:
+        raise typer.BadParameter(str(error)) from error
+    os.environ["CAPAS_LANG"] = current()  # what we start speaks it, too
+    return current()
+
+
+def _complete_language(incomplete: str) -> list[str]:
+    return [name for name in languages() if name.startswith(incomplete)]
+
+
+def _complete_lesson(incomplete: str) -> list[str]:
+    from capas.paths import ROOT
+
+    sources = sorted((ROOT / "notebooks/src").glob(f"{incomplete}*.md"))
+    return [source.stem for source in sources]
+
+
+def _complete_engine(incomplete: str) -> list[str]:
+    return [name for name in ("auto", "found", "private") if name.startswith(incomplete)]
+
+
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|es",
+        help=_("Language; else that of $CAPAS_LANG or of this machine."),
+        callback=_choose_language,
+        is_eager=True,
+        autocompletion=_complete_language,
+    ),
+]
+EngineChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="WHICH",
+        help=_(
+            "Which Docker Engine: [b]found[/b] on this machine, the course's own [b]private[/b] "
+            "one, or an address (unix:///…); else the first that runs a container."
+        ),
+        envvar="CAPAS_ENGINE",
+        autocompletion=_complete_engine,
+    ),
+]
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help=_("Say the version."), callback=_say_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Hold the options of `capas` itself; its help is that of `app`."""
+
+
+@app.command(
+    help=_help(
+        _("Open the course in JupyterLab, with a Docker Engine behind it."),
+        _(
+            "Finds a Docker Engine or starts one of the course's own, opens the first lesson in "
+            "your browser, and prepares the lessons' images meanwhile. Ctrl-C stops all that it "
+            "started."
+        ),
+        examples=("python3 -m capas lab", "python3 -m capas lab --lang es --no-browser"),
+    )
+)
+def lab(
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help=_("Open the browser, or only say where."))
+    ] = True,
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help=_("Port on 127.0.0.1; if taken, another is used.")),
+    ] = 8888,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Open the course in JupyterLab."""
+    from capas.lab import Lab
+
+    raise typer.Exit(Lab(browser=browser, port=port, engine=engine).run())
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    help=_help(
+        _("Check everything: code, lessons against their sources, every notebook, the apps."),
+        _("What stands after [b]--[/b] goes to pytest."),
+        examples=("python3 -m capas test", "python3 -m capas test --fast -- -k language -x"),
+    ),
+)
+def test(
+    ctx: typer.Context,
+    fast: Annotated[bool, typer.Option("--fast", help=_("Only what needs no containers."))] = False,
+    engine: EngineChoice = None,
+) -> None:
+    """Run all tests."""
+    from capas.testing import run
+
+    raise typer.Exit(run(fast=fast, engine=engine, arguments=ctx.args))
+
+
+@app.command(
+    help=_help(
+        _("Say what this machine has and lacks for the course, and the one thing to do."),
+        _("Exit code 0: the course can run here; 1: something that it needs is missing."),
+    )
+)
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Check this machine."""
+    from capas import doctor
+
+    checks = doctor.checks(engine)
+    typer.echo(doctor.to_json(checks)) if as_json else doctor.show(checks)
+    raise typer.Exit(0 if doctor.ready(checks) else 1)
+
+
+@app.command(
+    help=_help(
+        _("Remove what the lessons left: containers, networks, volumes and images."),
+        _(
+            "Touches only what carries the label [b]capas[/b], and the volumes without a name of "
+            "such containers; your own things, the course's base images and your files in work/ "
+            "stay."
+        ),
+    )
+)
+def clean(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help=_("Only say what would be removed."))
+    ] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help=_("Remove the course's base images, too."))
+    ] = False,
+    engine: EngineChoice = None,
+) -> None:
+    """Remove what carries the course's label."""
+    from capas.clean import clean
+
+    raise typer.Exit(clean(engine, dry_run=dry_run, images=images))
+
+
+@app.command(
+    help=_help(
+        _("Prepare the base images that the lessons build on."),
+        _(
+            "They come from Docker Hub where it can be reached; else from a mirror; else "
+            "stand-ins are built here. `lab` does this by itself."
+        ),
+        examples=("capas images", "capas images --all", "capas images python:3.13-slim"),
+    )
+)
+def images(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help=_("Only these."), show_default=False),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help=_("All of the course, not only the first lessons'."))
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help=_("Only say what is there; prepare nothing."))
+    ] = False,
+    engine: EngineChoice = None,
+) -> None:
+    """Prepare base images."""
+    from capas.engine import ensure, find, images, started_here
+    from capas.sharing import ours, sharing
+    from capas.terminal import progress, table
+
+    states = {
+        "ready": _("ready"),
+        "preparing": _("being prepared"),
+        "missing": _("missing"),
+        "failed": _("failed"),
+    }
+    origins = {
+        "hub": "Docker Hub",
+        "mirror": _("mirror"),
+        "stand-in": _("stand-in"),
+        "local": _("was here"),
+    }
+    with sharing():
+        if status:
+            found = find(engine)
+            if found is None:
+                raise CapasError(_no_engine())
+        else:
+            try:
+                found = ensure(engine, progress)
+            finally:
+                if started_here():
+                    ours()
+            images.ensure(found, names or None, all=every, report=progress)
+        rows = [
+            (
+                image.name,
+                states[image.state],
+                origins.get(image.origin or "", ""),
+                f"{image.size / 1e6:.0f} MB" if image.size else "",
+            )
+            for image in images.status(found)
+        ]
+    table((_("image"), _("state"), _("from"), _("size")), rows)
+
+
+@app.command(
+    help=_help(
+        _("Build lessons: from notebooks/src to the notebooks of each language, executed."),
+        examples=("capas build", "capas build 06 --lang es", "capas build --check"),
+    )
+)
+def build(
+    lessons: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NN]...",
+            help=_("Lessons by number or name; else all."),
+            autocompletion=_complete_lesson,
+            show_default=False,
+        ),
+    ] = None,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="en|es",
+            help=_("Only this language."),
+            autocompletion=_complete_language,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help=_("Run nothing; fail if notebooks and sources differ.")),
+    ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help=_("Renew also the outputs that differ from run to run.")),
+    ] = False,
+    engine: EngineChoice = None,
+) -> None:
+    """Build lessons."""
+    from capas import lessons as builder
+    from capas.terminal import progress
+
+    if check:
+        for problem in (problems := builder.check()):
+            typer.echo(problem, err=True)
+        if problems:
+            raise typer.Exit(1)
+        typer.echo(_("Every notebook is what its source makes."))
+        return
+    from capas.engine import ensure, started_here
+    from capas.sharing import ours, sharing
+
+    numbers = [_number(lesson) for lesson in lessons or []]
+    with sharing():
+        try:
+            found = ensure(engine, progress)
+        finally:
+            if started_here():
+                ours()
+        # The lessons' kernels find it.
+        os.environ.update(found.environment() | {"CAPAS_ENGINE": found.host})
+        builder.build(numbers or None, [lang] if lang else None, report=progress, fresh=fresh)
+
+
+def _no_engine() -> str:
+    return _("No Docker Engine answers; `python3 -m capas doctor` says what to do.")
+
+
+def _number(lesson: str) -> int:
+    """Return the number of a lesson given as 6, 06 or 06-dockerfile."""
+    digits = lesson.partition("-")[0]
+    if not digits.isdecimal():
+        raise typer.BadParameter(_("Name a lesson by its number, such as 06."))
+    return int(digits)
+
+
+class _State(StrEnum):
+    up = "up"
+    down = "down"
+    absent = "absent"
+
+
+@engine_app.command("up", help=_("Find a Docker Engine, or install and start the course's own."))
+def engine_up(engine: EngineChoice = None) -> None:
+    """Have an engine, and leave it running."""
+    from capas.engine import ensure
+    from capas.sharing import keep
+    from capas.terminal import progress
+
+    found = ensure(engine, progress)
+    keep()
+    typer.echo(
+        _("{name} {version} answers at {host}; a container ran in {seconds:.1f} s.").format(
+            name=found.name,
+            version=found.version,
+            host=found.host,
+            seconds=found.probe_seconds,
+        )
+    )
+
+
+@engine_app.command("down", help=_("Stop the course's own engine; its images and volumes stay."))
+def engine_down() -> None:
+    """Stop the private engine."""
+    from capas.engine import PrivateEngine
+
+    private = PrivateEngine()
+    if private.status() == _State.up:
+        private.down()
+        typer.echo(_("The course's own engine is stopped."))
+    else:
+        typer.echo(_("The course's own engine is not running."))
+
+
+@engine_app.command("status", help=_("Say which engine the lessons use. Exit code 1: none."))
+def engine_status(engine: EngineChoice = None) -> None:
+    """Say which engine answers; start nothing."""
+    from capas.engine import PrivateEngine, find
+
+    states = {
+        _State.up: _("up"),
+        _State.down: _("installed, not running"),
+        _State.absent: _("not installed"),
+    }
+    own = states.get(_State(PrivateEngine().status()), "")
+    typer.echo(_("The course's own engine: {state}.").format(state=own))
+    found = find(engine)
+    if found is None:
+        raise CapasError(_no_engine())
+    typer.echo(
+        _("The lessons use: {name} {version} at {host}.").format(
+            name=found.name, version=found.version, host=found.host
+        )
+    )
+
+
+@engine_app.command(
+    "remove", help=_("Remove the course's own engine with its images, volumes and packages.")
+)
+def engine_remove() -> None:
+    """Remove the private engine; leave the machine as it was."""
+    from capas.engine import PrivateEngine
+
+    PrivateEngine().remove()
+    typer.echo(_("The course's own engine is removed."))
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # Redirected on Windows, or with LANG=C: what cannot be written is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app(prog_name="capas")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Control groups: there for the engine, and tidied behind it."""
+
+import contextlib
+import subprocess
+import time
+from pathlib import Path
+
+from capas.engine.model import EngineError
+from capas.language import _
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def provide() -> list[str]:
+    """Mount control groups where nothing is mounted (chroots, bare init); return what we mounted.
+
+    Version 2, unless the kernel's controllers are already bound to version 1 elsewhere.
+    """
+    if ROOT.is_mount() or any(path.is_mount() for path in ROOT.glob("*")):
+        return []
+    mounted: list[str] = []
+    try:
+        table = [line.split() for line in Path("/proc/cgroups").read_text().splitlines()[1:]]
+        bound = [name for name, hierarchy, *_ in table if hierarchy != "0"]
+        if not bound:
+            _mount("cgroup2", "cgroup2", ROOT)
+            return [str(ROOT)]
+        _mount("tmpfs", "tmpfs", ROOT, "mode=755")
+        mounted.append(str(ROOT))
+        for controller in bound:
+            folder = ROOT / controller
+            folder.mkdir()
+            _mount("cgroup", "cgroup", folder, controller)
+            mounted.append(str(folder))
+    except (OSError, EngineError) as error:
+        unmount(mounted)
+        if isinstance(error, EngineError):
+            raise
+        return []
+    return mounted
+
+
+def unmount(mounted: list[str]) -> None:
+    """Undo `provide`: unmount what it returned."""
+    for path in reversed(mounted):
+        subprocess.run(["umount", "-l", path], capture_output=True, check=False)
+
+
+def forget(name: str, patience: float = 2) -> None:
+    """Remove the empty groups of this name, in every hierarchy.
+
+    A killed process stays in its group until it is buried: `patience` is for that, in seconds.
+    """
+    deadline = time.monotonic() + patience
+    while tops := [top for top in (ROOT / name, *ROOT.glob(f"*/{name}")) if top.exists()]:
+        for top in tops:
+            for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.02)
+
+
+def _mount(kind: str, source: str, target: Path, options: str = "rw") -> None:
+    done = subprocess.run(
+        ["mount", "-t", kind, "-o", options, source, str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EngineError(
+            _(
+                "Control groups could not be mounted ({reason}): "
+                "the engine needs a machine or a container with that right (--privileged)."
+            ).format(reason=done.stderr.strip())
+        )

@@ -1,0 +1,53 @@
+"""What commands print: lines of progress on stderr, tables on stdout; what failed, in words."""
+
+import contextlib
+import errno
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+from capas.language import _
+
+_started = float(os.environ.pop("CAPAS_STARTED", time.time()))
+"""When the command began: the bootstrap may have taken a while before us."""
+
+
+def progress(text: str) -> None:
+    """Print a line with the seconds since the command began; on stderr, so that output is clean."""
+    with contextlib.suppress(OSError):  # the terminal was closed: go on without it
+        print(f"{time.time() - _started:5.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; without colours where the output is no terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(*headings, box=box.SIMPLE, header_style="bold")
+    for row in rows:
+        drawn.add_row(*row)
+    Console().print(drawn)
+
+
+def told(error: OSError) -> str:
+    """Return the sentence for what the operating system refused: of which file, and what to do."""
+    place = str(error.filename or "")
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return _("There is no room left on the disk: remove what you do not need, then try again.")
+    if place and error.errno in (errno.EACCES, errno.EPERM):
+        words = _("You may not read or write {file}: see to whom it belongs, then try again.")
+        return words.format(file=place)
+    if place and error.errno == errno.EROFS:
+        return _(
+            "{file} is on a disk that cannot be written to: have the course on another one."
+        ).format(file=place)
+    what = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    if error.errno is None:  # a library's: no connection, a time-out
+        return _("That failed ({what}): see `python3 -m capas doctor`, then try again.").format(
+            what=" ".join(what.split())
+        )
+    return _("The operating system says “{what}” ({file}): mend that, then try again.").format(
+        what=what, file=place or f"errno {error.errno}"
+    )
