@@ -66,6 +66,8 @@ FAILS = "raises-exception"
 _NAME = re.compile(r"(?P<number>\d\d)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)\.md")
 _FIGURE = re.compile(r"!\[[^\]]*\]\((?P<path>[^)\s]+)")
 _NOT_TEXT = ("image/png", "image/jpeg", "application/pdf", "text/latex")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+"""A live widget: without its kernel it would show an error in the place of its still."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 Report = Callable[[str], None]
@@ -465,6 +467,7 @@ def normalise(notebook: NotebookNode) -> None:
         outputs: list[NotebookNode] = []
         for output in cell.outputs:
             output.get("metadata", {}).pop("needs_background", None)
+            output.get("data", {}).pop(_WIDGET, None)
             last = outputs[-1] if outputs else None
             streams = last is not None and last.output_type == output.output_type == "stream"
             if last is not None and streams and last.name == output.name:

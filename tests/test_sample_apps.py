@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -363,8 +364,26 @@ def seconds_to_stop(engine: Engine, container: str) -> float:
             filters={"container": container, "event": "kill"},
             decode=True,
         )
-        first: int = next(signals)["timeNano"]
-    return ended - first / 1e9
+        # `since` counts whole seconds: in the first one there may be the stop before this start.
+        first: float = min(at for signal in signals if (at := signal["timeNano"] / 1e9) >= began)
+    return ended - first
+
+
+@pytest.mark.engine
+def test_the_stop_before_a_start_does_not_count(engine: Engine) -> None:
+    """Stopped, started within the same second, stopped again: only the last stop is timed."""
+    images.ensure(engine, ["busybox"])
+    run = ("run", "--detach", "--label=capas", "busybox", "sleep", "60")
+    container = engine.run(*run, check=True).stdout.strip()
+    try:
+        began = time.monotonic()
+        engine.run("kill", container, check=True)
+        engine.run("start", container, check=True)
+        wait_until(lambda: time.monotonic() - began > 1.5, "the first kill is 1.5 s ago")
+        engine.run("kill", container, check=True)
+        assert seconds_to_stop(engine, container) < 1.5
+    finally:
+        engine.run("rm", "--force", container)
 
 
 @pytest.mark.engine

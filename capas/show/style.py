@@ -8,7 +8,7 @@ picture stay apart for colour-blind readers.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Mode = Literal["light", "dark"]
 MODES: tuple[Mode, ...] = ("light", "dark")
@@ -198,7 +198,7 @@ def css_variables(mode: Mode, prefix: str = "--capas") -> str:
     return ";".join(parts)
 
 
-def chart_style(mode: Mode = "light") -> dict[str, object]:
+def chart_style(mode: Mode = "light") -> dict[str, Any]:
     """Return matplotlib ``rcParams`` that make a chart look like the figures.
 
     Use as ``with matplotlib.rc_context(chart_style()):``; give each series the accent
