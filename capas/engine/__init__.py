@@ -18,7 +18,7 @@ Everybody else needs only the names below::
 
 from capas.engine.discovery import find
 from capas.engine.ensuring import ensure, started_here
-from capas.engine.model import Engine, EngineError, Report, quiet
+from capas.engine.model import Engine, EngineError, Report, client, quiet
 from capas.engine.private import PrivateEngine
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "EngineError",
     "PrivateEngine",
     "Report",
+    "client",
     "ensure",
     "find",
     "quiet",

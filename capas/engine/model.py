@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import docker
+import docker.errors
 
 from capas.errors import CapasError
+from capas.language import _
 
 Report = Callable[[str], None]
 """Takes one line that tells a user what happens now."""
@@ -76,6 +78,21 @@ class Engine:
             [cli.docker(env["PATH"]), *args], env=env, **kw
         )
         return done
+
+
+def client(timeout: int = 60) -> docker.DockerClient:
+    """Return a client of the engine that this process's environment names, as a lesson's does.
+
+    `timeout` in seconds. Raises `EngineError`, one sentence, when that engine does not answer.
+    """
+    try:
+        found = docker.from_env(timeout=timeout, version="auto")
+        found.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(
+            _("No Docker Engine answers; `python3 -m capas doctor` says what to do.")
+        ) from error
+    return found
 
 
 def connect(host: str, certificates: Path | None = None, timeout: int = 60) -> docker.DockerClient:

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capas.engine import EngineError, PrivateEngine, discovery, ensure, find
+from capas.engine import Engine, EngineError, PrivateEngine, client, discovery, ensure, find
 from capas.engine.discovery import Candidate, candidates, search
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets are files elsewhere")
@@ -166,3 +167,21 @@ def dead_socket(folder: Path) -> Path:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     return path
+
+
+def test_a_lessons_client_without_an_engine_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none.sock'}")
+    with pytest.raises(EngineError, match="No Docker Engine answers; .* says what to do"):
+        client()
+
+
+@pytest.mark.engine
+def test_a_lessons_client_talks_to_the_engine_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    for name, value in engine.environment().items():
+        monkeypatch.setenv(name, value)
+    with contextlib.closing(client()) as found:
+        assert found.version()["Version"] == engine.version
