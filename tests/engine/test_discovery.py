@@ -173,7 +173,7 @@ def test_a_lessons_client_without_an_engine_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none.sock'}")
-    with pytest.raises(EngineError, match="No Docker Engine answers; .* says what to do"):
+    with pytest.raises(EngineError, match=r"No Docker Engine answers; .* says what to do"):
         client()
 
 
