@@ -356,19 +356,6 @@ def test_what_root_makes_under_sudo_is_the_user_s(
     assert tmp_path.stat().st_uid == 0, "was there before"
 
 
-@pytest.mark.parametrize(
-    ("mirror", "registry"),
-    [
-        ("room:5000", "room:5000"),
-        ("http://room:5000/", "room:5000"),
-        ("https://room", None),
-        ("", None),
-    ],
-)
-def test_plain_registry(mirror: str, registry: str | None) -> None:
-    assert private._plain_registry(mirror) == registry
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no CLI of ours there")
 def test_config_folder_is_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPAS_HOME", str(tmp_path / "home"))
