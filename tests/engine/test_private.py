@@ -20,7 +20,6 @@ from capas.engine import (
     cli,
     mounts,
     network,
-    private,
     processes,
 )
 from capas.engine.locking import lock
