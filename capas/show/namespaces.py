@@ -17,6 +17,9 @@ from capas.show.picture import Picture
 
 KINDS = ("mnt", "pid", "uts", "ipc", "net", "cgroup", "user")
 
+READ = ("sh", "-c", 'for path; do readlink "$path" || exit 1; done', "sh")
+"""busybox's readlink takes one path at a time."""
+
 
 def namespaces(processes: Mapping[str, int | str], container: str) -> Picture:
     """Return a picture of the namespaces of `processes`, compared with the first one's.
@@ -31,7 +34,7 @@ def namespaces(processes: Mapping[str, int | str], container: str) -> Picture:
     paths = [f"/proc/{pid}/ns/{kind}" for pid in processes.values() for kind in KINDS]
     try:
         with closing(client()) as engine:
-            code, said = engine.containers.get(container).exec_run(["readlink", *paths])
+            code, said = engine.containers.get(container).exec_run([*READ, *paths])
     except (DockerException, RequestException) as error:
         raise CapasError(
             _("The container {name} cannot be asked: {reason}.").format(
