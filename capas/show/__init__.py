@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from capas.show.api_tap import tap
     from capas.show.chart import bars, spread
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
@@ -22,9 +23,10 @@ _WHERE = {
     "doctor_table": "table",
     "quiz": "quiz",
     "spread": "chart",
+    "tap": "api_tap",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread", "tap"]
 
 
 def __getattr__(name: str) -> Any:
