@@ -16,7 +16,7 @@ MOST = 20
 """More rows than these are left out in the middle."""
 _FIRST, _LAST = 13, 6
 
-CLIENT, DAEMON, WORDS = 130, 580, 626
+CLIENT, DAEMON, WORDS = 118, 600, 644
 """Where the two lines of life run, and where the words begin (x)."""
 TOP = 158
 ROOM = WIDTH - 32 - WORDS
@@ -62,7 +62,7 @@ def diagram(exchanges: Sequence[Exchange], *, times: bool = False) -> Picture:
         alt,
     )
     if exchanges:
-        _draw(drawing, rows, names, height, _fit(client, 160, 18, "bold"), times)
+        _draw(drawing, rows, names, height, _fit(client, 136, 18, "bold"), times)
     return Picture(drawing.svg(), alt)
 
 
@@ -138,9 +138,8 @@ def _draw(
 ) -> None:
     bottom = height - 22
     for x, words, role in ((CLIENT, client, "client"), (DAEMON, "daemon", "daemon")):
-        box: Box = d.box(x - 90, 80, 180, 44, words, role)
+        box: Box = d.box(x - 78, 80, 156, 44, words, role)
         d.line((x, box.bottom), (x, bottom), role=role, dashed=True)
-    d.text(WORDS, 108, _("what for"), ink="muted", width=ROOM)
     levels = _bars(d, rows, bottom)
     y: float = TOP
     for row in rows:
@@ -186,7 +185,7 @@ def _bars(d: Drawing, rows: list[Row | None], bottom: float) -> dict[int, int]:
 def _row(d: Drawing, row: Row, names: Names, y: float, level: int, times: bool) -> None:
     exchange = row.exchange
     edge = DAEMON - 4 + 10 * min(level, 3)
-    room = DAEMON - CLIENT - 44
+    room = DAEMON - CLIENT - 34
     status = _status(exchange)
     failed = exchange.status >= 400
     if failed:
@@ -206,8 +205,7 @@ def _row(d: Drawing, row: Row, names: Names, y: float, level: int, times: bool) 
             width=room,
         )
         _disc(d, DAEMON, y + 20, exchange.number)
-        words = _("its output is complete") if exchange.upgraded else _("the answer to it")
-        _words(d, f"({exchange.number}) {words}", y + 20, 2)
+        _words(d, f"({exchange.number}) {_outcome(exchange)}", y + 20, 2)
         return
     call = names.call(exchange)
     if row.times > 1:
@@ -217,8 +215,8 @@ def _row(d: Drawing, row: Row, names: Names, y: float, level: int, times: bool) 
     text = _fit(call, room, SMALLEST, "mono")
     d.text(CLIENT + 24, y + 8, text, size=SMALLEST, mono=True, width=room)
     words = purpose(exchange)
-    if failed and isinstance(said := exchange.answer.json, dict) and said.get("message"):
-        words = str(said["message"])
+    if row.kind == "both" and (message := _message(exchange)):
+        words = message
     if row.kind == "both":
         d.arrow((edge, y + 42), (CLIENT, y + 42), dashed=True)
         d.text(
@@ -231,6 +229,21 @@ def _row(d: Drawing, row: Row, names: Names, y: float, level: int, times: bool) 
             width=room,
         )
     _words(d, words, y + (28 if row.kind == "both" else 16), 3 if row.kind == "both" else 2)
+
+
+def _message(exchange: Exchange) -> str:
+    """Return what the daemon says about a failure, or an empty text."""
+    said = exchange.answer.json
+    return str(said.get("message", "")) if exchange.status >= 400 and isinstance(said, dict) else ""
+
+
+def _outcome(exchange: Exchange) -> str:
+    """Return what an answer says that came later than at once."""
+    if exchange.upgraded:
+        return _("its output is complete")
+    if exchange.path.endswith("/wait") and isinstance(said := exchange.answer.json, dict):
+        return _("it has ended, exit code {code}").format(code=said.get("StatusCode"))
+    return _message(exchange) or _("the answer to it")
 
 
 def _disc(d: Drawing, x: float, y: float, number: int) -> None:

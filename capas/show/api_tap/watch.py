@@ -31,12 +31,13 @@ class Body:
     """A message's body: its beginning, and how long it was."""
 
     size: int = 0
+    most: int = KEPT
     kept: bytearray = field(default_factory=bytearray)
 
     def add(self, data: bytes) -> None:
         """Take the next piece."""
         self.size += len(data)
-        self.kept += data[: max(0, KEPT - len(self.kept))]
+        self.kept += data[: max(0, self.most - len(self.kept))]
 
     @property
     def json(self) -> Any:
@@ -152,6 +153,8 @@ class Log:
             began=next(self._order),
             at=time.monotonic(),
         )
+        if exchange.path == "/auth":  # name and password
+            exchange.body.most = 0
         self.exchanges.append(exchange)
         return exchange
 
