@@ -12,6 +12,7 @@ from capas.show.api_tap.watch import Exchange
 
 _TELLING = ("name", "fromImage", "tag", "t", "condition", "signal", "follow", "force", "repo")
 """Parameters of a request that are worth their place in a picture."""
+_NO = ("", "0", "false", "False")
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}|[0-9a-f]{12}")
 
 
@@ -110,7 +111,9 @@ class Names:
     def call(self, exchange: Exchange) -> str:
         """Return a request as a picture shows it: ``POST /containers/web/start``."""
         parts = [self._short(part) for part in exchange.path.split("/")]
-        query = "&".join(f"{k}={v}" for k, v in exchange.query.items() if k in _TELLING and v)
+        query = "&".join(
+            f"{k}={v}" for k, v in exchange.query.items() if k in _TELLING and v not in _NO
+        )
         return f"{exchange.method} {'/'.join(parts)}" + (f"?{query}" if query else "")
 
     def _short(self, part: str) -> str:

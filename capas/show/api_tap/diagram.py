@@ -46,11 +46,7 @@ def diagram(exchanges: Sequence[Exchange], *, times: bool = False) -> Picture:
     names = Names(exchanges)
     clients = dict.fromkeys(e.client for e in exchanges if e.client)
     client = ", ".join(clients) or _("client")
-    title = (
-        _("What {client} asks the daemon").format(client=client)
-        if exchanges
-        else _("No request was recorded.")
-    )
+    title = f"{client} → daemon" if exchanges else _("No request was recorded.")
     told = "\n".join(_told(exchange, names) for exchange in exchanges)
     alt = f"{title}\n{told}" if told else title
     rows = list(_shortened(list(_rows(exchanges, names))))

@@ -4,14 +4,12 @@ from capas.show.drawing import MARGIN, SMALLEST, Drawing
 
 TITLE = ("The client asks, the daemon does", "El cliente pide, el daemon hace")
 ALT = (
-    "On the left the client with four commands: build, pull, run and push. It sends them by HTTP "
-    "to the daemon on the host. The daemon builds an image (1), pulls an image from the registry "
-    "on the right (2), makes a container from an image (3), and pushes an image to the "
-    "registry (4).",
-    "A la izquierda el cliente, con cuatro comandos: build, pull, run y push. Se los manda por "
-    "HTTP al daemon, en el host. El daemon construye una imagen (1), baja una imagen del registry, "
-    "a la derecha (2), crea un container a partir de una imagen (3), y sube una imagen al "
-    "registry (4).",
+    "The client sends build, pull, run and push by HTTP to the daemon on the host. "
+    "The daemon builds images (1), pulls them from the registry"
+    " (2), makes containers from them (3) and pushes them to the registry (4).",
+    "El cliente le manda build, pull, run y push por HTTP al daemon, en el host. "
+    "El daemon construye imágenes (1), las baja del registry"
+    " (2), crea containers a partir de ellas (3) y las sube al registry (4).",
 )
 HEIGHT = 500
 
@@ -27,7 +25,8 @@ def draw(d: Drawing) -> None:
     for n, verb in enumerate(("build", "pull", "run", "push")):
         terminal = d.terminal(client.x + 14, 139 + 76 * n, 172, [f"$ docker {verb}"], size=15)
         d.number(terminal.right - 4, terminal.y + 4, n + 1)
-        d.line(terminal.east(), (bus, terminal.cy), (bus, daemon.cy), role="client")
+        bend = [(bus, daemon.cy)] if n else []
+        d.line(terminal.east(), (bus, terminal.cy), *bend, role="client")
     d.arrow((bus - 1, daemon.cy), daemon.west(), role="client")
     d.text(client.x + 16, 452, ("asks by HTTP", "pide por HTTP"), size=16, ink="muted", width=176)
 
