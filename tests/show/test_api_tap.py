@@ -237,6 +237,34 @@ def test_a_long_conversation_is_shortened() -> None:
     assert "… more requests …" not in short.diagram().svg
 
 
+def test_a_bar_ends_where_its_end_was_left_out() -> None:
+    """Otherwise a request that was answered in the gap seems to be open to the end."""
+    log = Log()
+    one, other = Watch(log), Watch(log)
+    other.asked(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
+    for n in range(60):
+        one.asked(b"GET /images/%d/json HTTP/1.1\r\nHost: d\r\n\r\n" % n)
+        one.answered(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        if n == 30:
+            other.answered(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    root = ET.fromstring(Tap(log).diagram().svg)
+    bars = [e.get("d", "") for e in root.iter() if e.get("class") == "daemon-solid"]
+    height = float(root.get("height") or 0)
+    assert len(bars) > 10
+    assert all(float(d.split("V")[1].split(" ")[0]) < height - 30 for d in bars)
+
+
+def test_compose_is_one_client_though_docker_asks_first() -> None:
+    ping = b"HEAD /_ping HTTP/1.1\r\nHost: d\r\nUser-Agent: %s\r\n\r\n"
+    agents = [b"Docker-Client/26.1.5 (linux)", b"compose/2.26.1", b"Go-http-client/1.1"]
+    talk = [
+        pair
+        for agent in agents
+        for pair in (("asked", ping % agent), ("answered", b"HTTP/1.1 200 OK\r\n\r\n"))
+    ]
+    assert "docker compose → daemon" in Tap(recorded(*talk)[0]).diagram().svg
+
+
 def test_the_same_again_and_again_is_one_row() -> None:
     ping = [
         ("asked", b"HEAD /_ping HTTP/1.1\r\nHost: d\r\n\r\n"),

@@ -12,9 +12,9 @@ from capas.show.drawing import SMALLEST, WIDTH, Box, Drawing, Language
 from capas.show.picture import Picture
 from capas.show.table import Table
 
-MOST = 20
+MOST = 24
 """More rows than these are left out in the middle."""
-_FIRST, _LAST = 13, 6
+_FIRST, _LAST = 16, 7
 
 CLIENT, DAEMON, WORDS = 118, 600, 644
 """Where the two lines of life run, and where the words begin (x)."""
@@ -44,9 +44,13 @@ class Row:
 def diagram(exchanges: Sequence[Exchange], *, times: bool = False) -> Picture:
     """Return a sequence diagram of `exchanges`; with `times`, how long each took."""
     names = Names(exchanges)
-    clients = dict.fromkeys(e.client for e in exchanges if e.client)
-    client = ", ".join(clients) or _("client")
-    title = f"{client} → daemon" if exchanges else _("No request was recorded.")
+    clients = [*dict.fromkeys(e.client for e in exchanges if e.client)]
+    if any(name.startswith("docker ") for name in clients):  # Compose, buildx: plugins of docker
+        clients = [name for name in clients if name != "docker"]
+    client = clients[0] if len(clients) == 1 else _("client")
+    title = (
+        f"{', '.join(clients) or client} → daemon" if exchanges else _("No request was recorded.")
+    )
     told = "\n".join(_told(exchange, names) for exchange in exchanges)
     alt = f"{title}\n{told}" if told else title
     rows = list(_shortened(list(_rows(exchanges, names))))
@@ -58,7 +62,14 @@ def diagram(exchanges: Sequence[Exchange], *, times: bool = False) -> Picture:
         alt,
     )
     if exchanges:
-        _draw(drawing, rows, names, height, _fit(client, 136, 18, "bold"), times)
+        _draw(
+            drawing,
+            rows,
+            names,
+            height,
+            _fit(client.removeprefix("docker "), 136, 18, "bold"),
+            times,
+        )
     return Picture(drawing.svg(), alt)
 
 
@@ -151,17 +162,23 @@ def _bars(d: Drawing, rows: list[Row | None], bottom: float) -> dict[int, int]:
     """Draw from when to when the daemon works on each request; return how far right each is."""
     begun: dict[int, float] = {}
     level: dict[int, int] = {}
+    still_open: set[int] = set()
 
     def bar(number: int, top: float, end: float) -> None:
         x = DAEMON - 4 + 10 * min(level[number], 3)
         d.path(f"M{x} {top:.0f} h8 V{end:.0f} h-8 z", "daemon-solid")
 
+    ends = {row.exchange.number for row in rows if row and row.kind == "end"}
     y: float = TOP
     for row in rows:
         if row is None:
+            for number in [n for n in begun if n not in ends and n not in still_open]:
+                bar(number, begun.pop(number), y + 16)
             y += 50
             continue
         number = row.exchange.number
+        if row.exchange.ended is None:
+            still_open.add(number)
         if row.kind == "end":
             if number in begun:
                 bar(number, begun.pop(number), y + 20)
@@ -201,7 +218,8 @@ def _row(d: Drawing, row: Row, names: Names, y: float, level: int, times: bool) 
             width=room,
         )
         _disc(d, DAEMON, y + 20, exchange.number)
-        _words(d, f"({exchange.number}) {_outcome(exchange)}", y + 20, 2)
+        if outcome := _outcome(exchange):
+            _words(d, f"({exchange.number}) {outcome}", y + 20, 2)
         return
     call = names.call(exchange)
     if row.times > 1:
@@ -236,7 +254,8 @@ def _message(exchange: Exchange) -> str:
 def _outcome(exchange: Exchange) -> str:
     """Return what an answer says that came later than at once."""
     if exchange.upgraded:
-        return _("its output is complete")
+        grpc = exchange.path in ("/grpc", "/session")
+        return "" if grpc else _("its output is complete")
     if exchange.path.endswith("/wait") and isinstance(said := exchange.answer.json, dict):
         return _("it has ended, exit code {code}").format(code=said.get("StatusCode"))
     return _message(exchange) or _("the answer to it")

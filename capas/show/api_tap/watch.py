@@ -97,7 +97,7 @@ class Exchange:
         ):
             if mark.lower() in agent.lower():
                 return name
-        return agent.split("/")[0]
+        return "" if agent.startswith("Go-http-client") else agent.split("/")[0]
 
     def __repr__(self) -> str:
         return "\n".join(
