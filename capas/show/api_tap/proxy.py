@@ -2,8 +2,9 @@
 
 It listens on a Unix socket that only this user can reach; where there are none (Windows), on a
 port of 127.0.0.1, where for the time of the block every user of the machine reaches the engine.
-Windows (named pipes) is written by the documentation of asyncio and has not been tried; pipes
-have no half-close, so there ``docker run -i`` may wait for the end of its input.
+Windows (named pipes) is written by the documentation of asyncio and has not been tried. asyncio
+has no half-close for pipes and for TLS: before such an engine, ``docker run -i`` waits in vain
+for the end of its input.
 """
 
 import asyncio
