@@ -1,40 +1,25 @@
 """What lessons show: figures, charts, tables, files, widgets, in one visual language (`style`).
 
-A lesson writes ``from capas import show`` and then ``show.quiz("06-dockerfile")``. What it
-takes from here is listed below and loaded on first use.
+A lesson writes ``from capas import show`` and then ``show.quiz("06-dockerfile")``. All of it is
+imported here at once: of a function and a module of one name, this one must be the function.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from capas.show.api_tap import tap
+from capas.show.chart import bars, spread
+from capas.show.namespaces import namespaces
+from capas.show.picture import Picture
+from capas.show.quiz import quiz
+from capas.show.source import Source
+from capas.show.table import Table, doctor_table
 
-if TYPE_CHECKING:
-    from capas.show.chart import bars, spread
-    from capas.show.namespaces import namespaces
-    from capas.show.picture import Picture
-    from capas.show.quiz import quiz
-    from capas.show.source import Source
-    from capas.show.table import Table, doctor_table
-
-_WHERE = {
-    "Picture": "picture",
-    "Source": "source",
-    "Table": "table",
-    "bars": "chart",
-    "doctor_table": "table",
-    "namespaces": "namespaces",
-    "quiz": "quiz",
-    "spread": "chart",
-}
-
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "namespaces", "quiz", "spread"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: a lesson that shows no chart does not wait for matplotlib."""
-    if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "doctor_table",
+    "namespaces",
+    "quiz",
+    "spread",
+    "tap",
+]
