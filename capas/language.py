@@ -36,12 +36,12 @@ def languages() -> list[str]:
 def current() -> str:
     """Return the language in use.
 
-    What `use` chose, else ``$CAPAS_LANG``, else that of the notebook's folder
-    (``notebooks/<language>/``), else the machine's locale, else English.
+    What `use` chose, else that of the notebook's folder (``notebooks/<language>/``),
+    else ``$CAPAS_LANG``, else the machine's locale, else English.
     """
     if _chosen is not None:
         return _chosen
-    for name in (os.environ.get("CAPAS_LANG"), folder_language() or _FOLDER, *_locales()):
+    for name in (folder_language() or _FOLDER, os.environ.get("CAPAS_LANG"), *_locales()):
         if name and (known := _known(name)):
             return known
     return SOURCE

@@ -68,6 +68,15 @@ def test_jupyterlab_says_which_notebook(monkeypatch: pytest.MonkeyPatch, name: s
     assert language.current() == "es"
 
 
+def test_a_notebook_speaks_its_language_in_a_lab_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`capas lab --lang en` hands its language to every kernel."""
+    monkeypatch.setenv("CAPAS_LANG", "en")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/ana/capas/notebooks/es/04-architecture.ipynb")
+    assert language.current() == "es"
+
+
 def test_the_folder_is_remembered_when_the_lesson_leaves_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
