@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.machine import machine, processes
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
@@ -20,11 +21,23 @@ _WHERE = {
     "Table": "table",
     "bars": "chart",
     "doctor_table": "table",
+    "machine": "machine",
+    "processes": "machine",
     "quiz": "quiz",
     "spread": "chart",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "doctor_table",
+    "machine",
+    "processes",
+    "quiz",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
