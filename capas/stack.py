@@ -193,7 +193,7 @@ def _layers(kind: Kind, report: Report) -> list[Layer]:
         "kernel", _("Windows kernel") if windows else _("Linux kernel"), release, gives=True
     )
     top = [
-        Layer("daemon", "Docker Engine", f"{info.get('ServerVersion', '')} {system}".strip()),
+        Layer("daemon", "Engine", f"Docker {info.get('ServerVersion', '')}, {system}".rstrip(", ")),
         Layer("container", _("Containers")),
     ]
     hypervisor = HYPERVISORS.get(report.hypervisor, "")
@@ -205,7 +205,7 @@ def _layers(kind: Kind, report: Report) -> list[Layer]:
         "hyperv": [Layer("hypervisor", _("Windows"), _("and its hypervisor, Hyper-V"))],
         "mac": [
             Layer("kernel", "macOS", f"Darwin {report.release}".strip()),
-            Layer("hypervisor", _("Hypervisor"), "Virtualization framework, Docker VMM …"),
+            Layer("hypervisor", _("Hypervisor"), "Apple's, Docker VMM …"),
         ],
         "desktop-linux": [
             Layer("kernel", _("Your kernel"), f"Linux {report.release}"),

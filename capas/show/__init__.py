@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
-    from capas.show.machine import machine, processes
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
     from capas.show.table import Table, doctor_table
+    from capas.show.this_machine import machine, processes
+    from capas.show.two_stacks import stacks
 
 _WHERE = {
     "Picture": "picture",
@@ -21,10 +22,11 @@ _WHERE = {
     "Table": "table",
     "bars": "chart",
     "doctor_table": "table",
-    "machine": "machine",
-    "processes": "machine",
+    "machine": "this_machine",
+    "processes": "this_machine",
     "quiz": "quiz",
     "spread": "chart",
+    "stacks": "two_stacks",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "processes",
     "quiz",
     "spread",
+    "stacks",
 ]
 
 

@@ -45,7 +45,7 @@ def machine(report: stack.Report | None = None) -> Picture:
         ]
     )
     title = _("What do containers stand on?")
-    drawing = Drawing(cast(Language, current()), bottom + 92, title, alt)
+    drawing = Drawing(cast(Language, current()), bottom + 78, title, alt)
     drawing.text(MARGIN, 96, _("This machine"), bold=True, width=_OWN)
     drawing.text(MARGIN, 122, _short(here.name, SMALL, _OWN), size=SMALL, ink="muted")
     _pile(drawing, MARGIN, bottom, _OWN, here.layers, details=True)
@@ -217,11 +217,7 @@ def _served(all_: Iterable[Process], program: str, shim: Process | None) -> Proc
 def _common(one: str, other: str) -> int:
     """Return how many folders the two most similar paths of two commands share."""
     return max(
-        (
-            sum(1 for _pair in _same_start(a, b))
-            for a in _paths(one)
-            for b in _paths(other)
-        ),
+        (sum(1 for _pair in _same_start(a, b)) for a in _paths(one) for b in _paths(other)),
         default=0,
     )
 
@@ -286,12 +282,16 @@ def _draw_chain(chain: Chain, container: str, inside: int | None) -> Picture:
         drawing.arrow(before.east(), after.west())
     shim = boxes[-1]
     place = drawing.region(
-        boxes[1].x, 222, shim.right - boxes[1].x - wide - gap, 106,
+        boxes[1].x,
+        222,
+        shim.right - boxes[1].x - wide - gap,
+        106,
         _short(_("container {name}").format(name=container), BODY, wide + 200),
         "container",
     )
-    ends = drawing.box(shim.x, 240, wide, 70, "runc", "daemon",
-        sub=_("makes it, then ends"), dashed=True)
+    ends = drawing.box(
+        shim.x, 240, wide, 70, "runc", "daemon", sub=_("makes it, then ends"), dashed=True
+    )
     seen = numbered(chain.process)
     if inside:
         seen += _("; number 1 inside")
