@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from capas.language import _
@@ -168,7 +169,7 @@ def _kind(report: Report) -> Kind:
 
 def _name(kind: Kind) -> str:
     return {
-        "native": _("Linux"),
+        "native": "Linux",
         "vm": _("Linux in a VM"),
         "codespaces": "Codespaces",
         "colab": "Colab",
@@ -273,7 +274,7 @@ def _hypervisor() -> str:
         found = done.stdout.strip()
         return "" if found == "none" else found
     try:  # Intel's and AMD's processors tell; for others there is no such flag
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as cpus:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as cpus:
             return "yes" if any(" hypervisor" in line for line in cpus) else ""
     except OSError:
         return ""
@@ -281,6 +282,6 @@ def _hypervisor() -> str:
 
 def _contained() -> bool:
     try:
-        return os.readlink("/proc/self/ns/pid") != INITIAL_PID_NAMESPACE
+        return str(Path("/proc/self/ns/pid").readlink()) != INITIAL_PID_NAMESPACE
     except OSError:  # not Linux
         return False

@@ -1,5 +1,6 @@
 """Pictures of this machine: what its containers stand on, and who started their processes."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def processes(container: str) -> Picture:
                 remove=True,
                 labels={"capas": "processes"},
             )
-            inside = engine.containers.get(container).exec_run(["ps", "-o", "pid,args"]).output
+            inside = engine.containers.get(container).exec_run(["ps", "-o", "pid,args"])
     except NotFound as error:
         raise CapasError(_("There is no container “{name}”.").format(name=container)) from error
     except DockerException as error:
@@ -169,8 +170,12 @@ def processes(container: str) -> Picture:
     chain = _chain(_processes(told.decode(errors="replace")), pid)
     if chain is None:
         raise CapasError(_("This engine does not show its processes."))
-    number = 1 if chain.process.program in inside.decode(errors="replace") else None
+    number = 1 if chain.process.program in _text(inside.output) else None
     return _draw_chain(chain, container, number)
+
+
+def _text(output: object) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else ""
 
 
 def _processes(told: str) -> list[Process]:
@@ -278,7 +283,7 @@ def _draw_chain(chain: Chain, container: str, inside: int | None) -> Picture:
                 size=SMALL if len(name) > 12 else BODY,
             )
         )
-    for before, after in zip(boxes, boxes[1:], strict=False):
+    for before, after in itertools.pairwise(boxes):
         drawing.arrow(before.east(), after.west())
     shim = boxes[-1]
     place = drawing.region(

@@ -39,13 +39,13 @@ def rows(side: Side, apps: int = 3, host: Host = "linux", shared: bool = True) -
         host: the machine's own system is Linux, or another (Windows, macOS).
         shared: all apps' images start from the same base image.
     """
-    own = _("Linux") if host == "linux" else _("Windows or macOS")
+    own = "Linux" if host == "linux" else _("Windows or macOS")
     found = [Row("hardware", "hardware", _("Hardware"), 1), Row("host", "kernel", own, 1)]
     if side == "vm":
         found += [
             Row("hypervisor", "hypervisor", _("Hypervisor"), 1),
             Row("guest", "guest", _("Guest kernel"), apps),
-            Row("files", "image", _("Guest OS files"), apps),
+            Row("files", "image", _("OS files"), apps),
         ]
     else:
         if host == "other":
@@ -119,7 +119,7 @@ class Stacks(Widget):
                 "title": _("Virtual machines and containers: what is there, and how often?"),
                 "apps": _("Apps"),
                 "host": _("Host"),
-                "linux": _("Linux"),
+                "linux": "Linux",
                 "other": _("Windows or macOS"),
                 "shared": _("one base image for all"),
                 "hint": _("Press a layer to take it away, and press it again to put it back."),
