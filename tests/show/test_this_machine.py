@@ -19,7 +19,7 @@ PID   PPID  COMMAND
   701     1 /opt/other/bin/containerd --config /opt/other/containerd.toml
   800     1 /usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock
   801     1 /opt/other/bin/dockerd --config-file /opt/other/daemon.json
-  900     1 /usr/bin/containerd-shim-runc-v2 -namespace moby -address /run/containerd/containerd.sock
+  900     1 /usr/bin/containerd-shim-runc-v2 -id 1 -address /run/containerd/containerd.sock
   901   900 sleep 600
   950     1 /opt/other/bin/containerd-shim-runc-v2 -namespace moby -address /run/o/containerd.sock
   951   950 nginx: master process nginx -g daemon off;

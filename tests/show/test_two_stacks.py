@@ -16,8 +16,9 @@ def test_kernels(side: Side, host: Host, number: int) -> None:
 
 
 def test_containers_need_no_more_kernels_for_more_apps() -> None:
-    for host in ("linux", "other"):
-        assert kernels("docker", 1, host) == kernels("docker", 4, host)  # type: ignore[arg-type]
+    hosts: list[Host] = ["linux", "other"]
+    for host in hosts:
+        assert kernels("docker", 1, host) == kernels("docker", 4, host)
     assert kernels("vm", 4, "linux") == kernels("vm", 1, "linux") + 3
 
 

@@ -8,7 +8,7 @@ function make(tag, attributes = {}, ...children) {
 
 const STYLE = `
 .capas-stacks .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; margin: 12px 0; }
-@container (max-width: 620px) { .capas-stacks .sides { grid-template-columns: 1fr; } }
+@container (max-width: 680px) { .capas-stacks .sides { grid-template-columns: 1fr; } }
 .capas-stacks-frame { container-type: inline-size; }
 .capas-stacks .side { display: flex; flex-direction: column; min-width: 0; }
 .capas-stacks .pile { display: flex; flex-direction: column-reverse; gap: 5px; height: 366px; }
