@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capas import paths
+from capas import paths, stack
 from capas.errors import CapasError
 from capas.language import _, current, languages, ngettext
 from capas.ports import is_free
@@ -254,15 +254,13 @@ def kernel(info: dict[str, Any]) -> Check:
     system = str(info.get("OperatingSystem", ""))
     if not release:
         return Check("kernel", _("containers' kernel"), "info", "")
-    if "microsoft" in release.lower():
-        whose = _("WSL 2's")
-    elif release == platform.release():
-        whose = _("this machine's own")
-    elif "linuxkit" in release or "Desktop" in system:
-        whose = _("that of Docker Desktop's virtual machine")
-    else:
-        whose = _("that of another machine or a virtual one ({system})").format(system=system)
-    return Check("kernel", _("containers' kernel"), "ok", f"Linux {release}, {whose}")
+    told = {
+        "wsl": _("WSL 2's"),
+        "own": _("this machine's own"),
+        "desktop": _("that of Docker Desktop's virtual machine"),
+        "other": _("that of another machine or a virtual one ({system})"),
+    }[stack.whose(info)].format(system=system)
+    return Check("kernel", _("containers' kernel"), "ok", f"Linux {release}, {told}")
 
 
 def architecture(info: dict[str, Any]) -> Check:

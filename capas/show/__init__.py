@@ -11,6 +11,8 @@ from capas.show.picture import Picture
 from capas.show.quiz import quiz
 from capas.show.source import Source
 from capas.show.table import Table, doctor_table
+from capas.show.this_machine import machine, processes
+from capas.show.two_stacks import stacks
 
 __all__ = [
     "Picture",
@@ -18,8 +20,11 @@ __all__ = [
     "Table",
     "bars",
     "doctor_table",
+    "machine",
     "namespaces",
+    "processes",
     "quiz",
     "spread",
+    "stacks",
     "tap",
 ]
