@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.layers import layers
+    from capas.show.lifecycle import lifecycle
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
@@ -20,17 +22,31 @@ _WHERE = {
     "Table": "table",
     "bars": "chart",
     "doctor_table": "table",
+    "layers": "layers",
+    "lifecycle": "lifecycle",
     "quiz": "quiz",
     "spread": "chart",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "doctor_table",
+    "layers",
+    "lifecycle",
+    "quiz",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for: a lesson that shows no chart does not wait for matplotlib."""
     if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        # Importing a module of this name has put the module here: what it holds takes its place.
+        found = globals()[name] = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
