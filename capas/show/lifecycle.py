@@ -251,6 +251,13 @@ class Lifecycle(Widget):
 
     # --- leaving ----------------------------------------------------------------------
 
+    def clear(self) -> None:
+        """Remove the container, if there is one; the widget can be operated again."""
+        if self._watcher is not None and not self._closed:
+            self._remove()
+            with contextlib.suppress(CapasError):
+                self.look()
+
     def close(self) -> None:
         """Remove the container, and stop looking."""
         self._leave()
@@ -267,9 +274,12 @@ class Lifecycle(Widget):
                 self._events.close()
         # Only where something was done can there be a container.
         if self._watcher is not None:
-            with contextlib.suppress(docker.errors.DockerException, OSError, CapasError):
-                self._client().api.remove_container(self.name, force=True, v=True)
+            self._remove()
             self._watcher.join(timeout=2)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(docker.errors.DockerException, OSError, CapasError):
+            self._client().api.remove_container(self.name, force=True, v=True)
 
     def still(self) -> dict[str, str]:
         """Return the diagram with the commands, and what exit codes mean."""

@@ -111,6 +111,18 @@ def test_what_happens_outside_is_seen(engine: Engine, life: Lifecycle) -> None:
 
 
 @pytest.mark.engine
+def test_a_lesson_cleans_up_and_the_widget_stays(engine: Engine, life: Lifecycle) -> None:
+    """Closing it there left an empty place after "Run All Cells"."""
+    life.clear()
+    bring(life, "create", "start")
+    life.clear()
+    assert not left(engine, life)
+    assert (life.state, life.trouble) == (ABSENT, "")
+    bring(life, "create")
+    assert life.state == "created"
+
+
+@pytest.mark.engine
 def test_a_closed_one_leaves_nothing(engine: Engine, life: Lifecycle) -> None:
     bring(life, "create", "start")
     assert left(engine, life)
