@@ -6,6 +6,8 @@ imported here at once: of a function and a module of one name, this one must be 
 
 from capas.show.api_tap import tap
 from capas.show.chart import bars, spread
+from capas.show.layers import layers
+from capas.show.lifecycle import lifecycle
 from capas.show.namespaces import namespaces
 from capas.show.picture import Picture
 from capas.show.quiz import quiz
@@ -20,6 +22,8 @@ __all__ = [
     "Table",
     "bars",
     "doctor_table",
+    "layers",
+    "lifecycle",
     "machine",
     "namespaces",
     "processes",
