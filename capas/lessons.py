@@ -651,6 +651,9 @@ def _check(lesson: Lesson, language: str, path: Path, folder: Path) -> Iterator[
         )
         return
     source = "\n".join(cell.source for cell in lesson.cells_in(language))
+    quiz = folder / "quizzes" / f"{lesson.name}.yaml"
+    if quiz.exists():
+        source += quiz.read_text(encoding="utf-8")
     for count, ran in enumerate(_code(built), start=1):
         tags = ran.metadata.get("tags", [])
         if ran.execution_count != count:
