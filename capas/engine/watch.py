@@ -145,16 +145,19 @@ class Watch:
     def _listen(self, stop: threading.Event) -> None:
         """Wait for events; whenever the engine goes, say so, and wait for it."""
         while not stop.is_set():
-            with contextlib.suppress(*_LOST), contextlib.closing(self._connect()) as engine:
+            with (
+                contextlib.suppress(*_LOST),
+                contextlib.closing(self._connect()) as engine,
                 # Events first, then the snapshot: nothing falls in between.
-                with self._stream(stop, engine.events(decode=True)) as events:
-                    self._is_up(stop, True)
-                    self._changed.set()
-                    for event in events:
-                        if stop.is_set():
-                            return
-                        if not str(event.get("Action", "")).startswith(_NOISE):
-                            self._changed.set()
+                self._stream(stop, engine.events(decode=True)) as events,
+            ):
+                self._is_up(stop, True)
+                self._changed.set()
+                for event in events:
+                    if stop.is_set():
+                        return
+                    if not str(event.get("Action", "")).startswith(_NOISE):
+                        self._changed.set()
             if not stop.is_set():
                 self._is_up(stop, False)
             stop.wait(RETRY_SECONDS)

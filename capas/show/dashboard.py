@@ -77,7 +77,9 @@ class Dashboard(Widget):
             self.send({"type": "history", "runs": self.history})
         elif kind == "here":
             self._views[view] = time.monotonic()
-            self.watch.start()
+            if not self.watch.running:  # forgotten, for the machine slept: go on
+                self.watch.start()
+                self.watch.choose(str(message.get("id", "")))
         elif kind == "bye":
             self._views.pop(view, None)
             self._rest()

@@ -322,7 +322,7 @@ function render({ model, el }) {
   choose("");
   hear({ type: "history", runs: [] });
   send({ type: "hello" });
-  const alive = setInterval(() => send({ type: "here" }), 20000);
+  const alive = setInterval(() => send({ type: "here", id: chosen }), 20000);
   return () => {
     clearInterval(alive);
     model.off("msg:custom", hear);
