@@ -45,7 +45,7 @@ _COMMANDS: dict[Kind, dict[str, tuple[str, ...]]] = {
 }
 _OFFERED = {
     "running": ("stop", "restart", "pause", "remove-running"),
-    "paused": ("unpause", "stop", "remove-running"),
+    "paused": ("unpause", "remove-running"),
     "restarting": ("stop", "restart", "remove-running"),
     "created": ("start", "remove"),
     "exited": ("start", "remove"),
@@ -203,7 +203,7 @@ def details(client: docker.DockerClient, container: str) -> list[tuple[str, str]
     ]
     words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
     return [
-        (_("command"), shlex.join(words)),
+        (_("command"), " ".join(words)),
         (_("image"), config.get("Image", "")),
         (_("state"), state["Status"]),
         (_("exit code"), str(state.get("ExitCode", ""))),
@@ -267,10 +267,5 @@ def allow(client: docker.DockerClient, kind: str, act: str, name: str, others: b
 
 
 def _inspect(client: docker.DockerClient, kind: Kind, name: str) -> dict[str, Any]:
-    look = {
-        "containers": client.api.inspect_container,
-        "images": client.api.inspect_image,
-        "volumes": client.api.inspect_volume,
-        "networks": client.api.inspect_network,
-    }[kind]
+    look = getattr(client.api, f"inspect_{kind.removesuffix('s')}")
     return dict(look(name))

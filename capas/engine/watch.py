@@ -33,6 +33,7 @@ Message = dict[str, Any]
 
 QUIET_SECONDS = 0.4
 """Between two snapshots at least: 50 containers that start are not 50 snapshots."""
+SETTLED_SECONDS = 1.0
 MEASURE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 LOG_LINES = 200
@@ -165,10 +166,13 @@ class Watch:
     def _look(self, stop: threading.Event) -> None:
         """Take a snapshot when something has changed, and tell the differences."""
         engine: docker.DockerClient | None = None
+        settled = True
         while True:
-            self._changed.wait()
+            # The engine's list may lag behind its own events: look once more when all is quiet.
+            happened = self._changed.wait(None if settled else SETTLED_SECONDS)
             if stop.is_set():
                 break
+            settled = not happened
             self._changed.clear()
             try:
                 engine = engine or self._connect()

@@ -25,23 +25,29 @@ const STYLE = `
 .capas-dash .bar input[type="text"] { width: 170px; }
 .capas-dash .bar input[type="checkbox"] { accent-color: var(--capas-warn); }
 .capas-dash .list { max-height: 380px; min-height: 150px; overflow: auto; border-bottom: 1px solid var(--capas-edge); }
-.capas-dash .list table { margin: 0; font-size: 14px; }
+.capas-dash .list table { margin: 0; font-size: 13px; }
 .capas-dash .list th { position: sticky; top: 0; background: var(--capas-paper); z-index: 1; }
-.capas-dash .list td { padding: 3px 8px; vertical-align: middle; overflow-wrap: anywhere; }
-.capas-dash .list td.num { white-space: nowrap; min-width: 76px; font-variant-numeric: tabular-nums; }
+.capas-dash .list th, .capas-dash .list td { padding: 3px 6px; }
+.capas-dash .list td { vertical-align: middle; overflow-wrap: anywhere; }
+.capas-dash .list td.num { min-width: 74px; font-variant-numeric: tabular-nums; }
 .capas-dash .list td.state { white-space: nowrap; }
 .capas-dash .list td button { min-height: 28px; padding: 1px 8px; font-size: 13px; margin: 1px 3px 1px 0; }
 .capas-dash .list tr.chosen td { background: var(--capas-container-fill); }
 .capas-dash button.link { border: 0; background: none; padding: 0 2px; text-align: left; text-decoration: underline; color: inherit; }
 .capas-dash button.sure { background: var(--capas-error); border-color: var(--capas-error); color: var(--capas-error-on); }
 .capas-dash .foreign { display: block; font-size: 12px; color: var(--capas-muted); }
+.capas-dash td.cpu .both { display: flex; gap: 4px; align-items: center; justify-content: space-between; white-space: nowrap; min-width: 104px; }
+.capas-dash td.memory span { white-space: nowrap; }
+.capas-dash button.link.mono { font-size: 13px; min-height: 28px; }
 .capas-dash svg.spark { display: block; } .capas-dash svg.spark polyline { fill: none; stroke: var(--capas-container-text); stroke-width: 1.5; }
 .capas-dash .said { min-height: 64px; margin: 8px 0; }
 .capas-dash .two { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 14px; }
 @media (max-width: 720px) { .capas-dash .two { grid-template-columns: minmax(0, 1fr); } }
 .capas-dash pre.log { height: 200px; overflow: auto; font-size: 13px; }
 .capas-dash .facts { height: 216px; overflow: auto; }
-.capas-dash .facts td { padding: 2px 8px; font-size: 13px; overflow-wrap: anywhere; }
+.capas-dash .facts th, .capas-dash .facts td { padding: 2px 8px; font-size: 13px; overflow-wrap: anywhere; }
+.capas-dash .facts code, .capas-dash h5 code, .capas-dash .list code { font-size: 13px; }
+.capas-dash h5 { overflow-wrap: anywhere; }
 .capas-dash h5 { margin: 8px 0 2px; font-size: 15px; color: inherit; }
 .capas-dash .runs { max-height: 120px; overflow: auto; margin: 0; padding-left: 26px; }
 `;
@@ -143,7 +149,7 @@ function render({ model, el }) {
   function spark(points) {
     const top = Math.max(100, ...points);
     const line = points.map((p, n) => `${((n + POINTS - points.length) * 70) / (POINTS - 1)},${(17 - (p / top) * 16).toFixed(1)}`);
-    const svg = `<svg class="spark" width="70" height="18" viewBox="0 0 70 18" aria-hidden="true"><polyline points="${line.join(" ")}"/></svg>`;
+    const svg = `<svg class="spark" width="52" height="18" viewBox="0 0 70 18" preserveAspectRatio="none" aria-hidden="true"><polyline points="${line.join(" ")}"/></svg>`;
     return make("span", { innerHTML: svg, title: words.history_cpu });
   }
   function buttons(row) {
@@ -181,6 +187,7 @@ function render({ model, el }) {
       if (tab === "containers") {
         const link = make("button", { type: "button", className: "link mono", textContent: row.name });
         link.onclick = () => choose(row.id);
+        link.style.whiteSpace = row.name.length < 18 ? "nowrap" : "";
         td.append(link);
       } else td.append(make("code", { textContent: row.name }));
       if (!row.ours) td.append(make("span", { className: "foreign", textContent: words.foreign }));
@@ -201,8 +208,11 @@ function render({ model, el }) {
     if (!cpu) return;
     const past = usage.get(id) ?? [];
     const last = past[past.length - 1];
-    cpu.replaceChildren(...(last ? [`${last[0].toFixed(1)} %`, spark(past.map((p) => p[0]))] : ["–"]));
-    tr.querySelector(".memory").textContent = last ? `${memory(last[1])} / ${memory(last[2])}` : "–";
+    cpu.replaceChildren(last
+      ? make("div", { className: "both" }, `${last[0].toFixed(1)} %`, spark(past.map((p) => p[0])))
+      : "–");
+    const parts = last ? [memory(last[1]), `/ ${memory(last[2])}`] : ["–"];
+    tr.querySelector(".memory").replaceChildren(...parts.flatMap((part) => [make("span", { textContent: part }), " "]));
   }
   let body = null;
   function table(anew = false) {
