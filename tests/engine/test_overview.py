@@ -100,14 +100,14 @@ def test_only_the_courses_own_can_be_changed(engine: Engine) -> None:
             with pytest.raises(EngineError, match=r"not the course's own|not there"):
                 overview.allow(client, kind, "remove", {"images": "x", "networks": "host"}[kind])
         assert overview.allow(client, "containers", "pause", "capas-overview-theirs", True)
-        act = overview.allow(client, "containers", "pause", "capas-overview-ours")
-        assert act.run(engine.environment()) == ""
+        pause = overview.allow(client, "containers", "pause", "capas-overview-ours")
+        assert pause.run(engine.environment()) == ""
         rows = {row["name"]: row for row in overview.snapshot(client)["containers"]}
         assert rows["capas-overview-ours"]["state"] == "paused"
         assert rows["capas-overview-theirs"]["state"] == "running"
         assert not rows["capas-overview-theirs"]["ours"]
         # What docker complains of comes back in its own words.
-        assert "already paused" in act.run(engine.environment())
+        assert "already paused" in pause.run(engine.environment())
         with pytest.raises(EngineError, match="not there any more"):
             overview.allow(client, "containers", "stop", "capas-overview-none")
         with pytest.raises(EngineError, match="no such action"):
