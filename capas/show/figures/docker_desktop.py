@@ -4,14 +4,12 @@ from capas.show.drawing import MARGIN, Drawing
 
 TITLE = ("Docker Desktop, and Docker without it", "Docker Desktop, y Docker sin él")
 ALT = (
-    "On Windows and macOS, Docker Desktop's window and the docker command both talk to an engine "
-    "inside a Linux virtual machine, which Desktop brings and runs; the containers share that "
-    "machine's kernel. On Linux, the docker command talks to an engine on the machine itself, and "
-    "the containers share its own kernel.",
-    "En Windows y macOS, la ventana de Docker Desktop y el comando docker hablan con un engine "
-    "que está dentro de una máquina virtual Linux, que Desktop trae y maneja; los containers "
-    "comparten el kernel de esa máquina. En Linux, el comando docker habla con un engine en la "
-    "máquina misma, y los containers comparten su propio kernel.",
+    "On Windows and macOS, Docker Desktop's window and the docker command talk to an engine "
+    "inside a Linux virtual machine, whose kernel the containers share. On Linux, engine and "
+    "containers are on the machine's own kernel.",
+    "En Windows y macOS, la ventana de Docker Desktop y el comando docker hablan con un "
+    "engine dentro de una máquina virtual Linux, cuyo kernel comparten los containers. En "
+    "Linux, engine y containers usan el kernel de la máquina.",
 )
 HEIGHT = 640
 
