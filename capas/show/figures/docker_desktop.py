@@ -29,7 +29,6 @@ def draw(d: Drawing) -> None:
         286,
         ("virtual machine", "máquina virtual"),
         "guest",
-        sub=("brought by Desktop", "la trae Desktop"),
     )
     engine = d.box(84, 300, 382, 58, "Docker Engine", "daemon")
     for n in range(3):
@@ -44,7 +43,7 @@ def draw(d: Drawing) -> None:
         ("kernel of Windows or macOS", "kernel de Windows o macOS"),
         "kernel",
     )
-    d.arrow(window.south(), (window.cx, engine.y))
+    d.arrow(window.south(0.9), (window.south(0.9)[0], engine.y))
     d.arrow(command.south(), (command.cx, engine.y))
 
     x = MARGIN + wide + 20
