@@ -6,6 +6,7 @@ imported here at once: of a function and a module of one name, this one must be 
 
 from capas.show.api_tap import tap
 from capas.show.chart import bars, spread
+from capas.show.dashboard import dashboard
 from capas.show.layers import layers
 from capas.show.lifecycle import lifecycle
 from capas.show.namespaces import namespaces
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "Table",
     "bars",
+    "dashboard",
     "doctor_table",
     "layers",
     "lifecycle",
