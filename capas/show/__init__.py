@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.image_search import find_in_image
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
@@ -20,11 +21,12 @@ _WHERE = {
     "Table": "table",
     "bars": "chart",
     "doctor_table": "table",
+    "find_in_image": "image_search",
     "quiz": "quiz",
     "spread": "chart",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "find_in_image", "quiz", "spread"]
 
 
 def __getattr__(name: str) -> Any:
