@@ -13,7 +13,7 @@ from typing import IO
 from capas.errors import CapasError
 from capas.language import _
 
-KEPT = 64 * 1024 * 1024
+PIECE = 16 * 1024 * 1024
 """Files of a layer are read in pieces of so many bytes."""
 
 
@@ -77,8 +77,9 @@ def _holds(layer: tarfile.TarFile, entry: tarfile.TarInfo, text: bytes) -> bool:
     content = layer.extractfile(entry)
     assert content is not None  # it is a file
     before = b""
-    while piece := content.read(KEPT):
-        if text in before + piece:
+    while piece := content.read(PIECE):
+        before += piece
+        if text in before:
             return True
-        before = piece[-len(text) :]  # it may begin in one piece and end in the next
+        before = before[-len(text) :]  # it may begin in one piece and end in the next
     return False

@@ -19,9 +19,9 @@ BOTTOM, H, GAP = 504, 52, 10
 def draw(d: Drawing) -> None:
     """Draw two piles side by side; what is copied stands at the same height in both."""
     base: Words = "python:3.13-slim"
-    venv: Words = ("/venv: the libraries", "/venv: las bibliotecas")
-    app: Words = ("/app: the code", "/app: el código")
-    data: Words = ("/data: empty", "/data: vacía")
+    venv: Words = ("/venv, the libraries", "/venv, las bibliotecas")
+    app: Words = ("/app, the code", "/app, el código")
+    data: Words = ("/data, empty", "/data, vacía")
     pipenv: Words = ("Pipenv, its libraries", "Pipenv, sus bibliotecas")
     rest: Words = ("Pipfile, requirements.txt", "Pipfile, requirements.txt")
 

@@ -47,9 +47,7 @@ def draw(d: Drawing) -> None:
     """Draw one row per way: what one writes, where the secret is then, who can read it."""
     d.text(MARGIN, 108, ("you write", "escribís"), bold=True, ink="muted")
     d.text(430, 108, ("in the image it is in", "en la imagen queda en"), bold=True, ink="image")
-    d.text(
-        716, 108, ("found again by", "se lo encuentra con"), bold=True, ink="muted", width=205
-    )
+    d.text(716, 108, ("found again by", "se lo encuentra con"), bold=True, ink="muted", width=205)
     for row, (line, more, place, command, why) in enumerate(ROWS):
         y = TOP + STEP * row
         safe = row == len(ROWS) - 1
