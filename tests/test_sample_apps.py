@@ -479,3 +479,43 @@ def test_the_production_build(engine: Engine, running: Stack) -> None:
     finally:
         engine.run("rm", "--force", "--volumes", tag)
         engine.run("image", "rm", "--force", tag)
+
+
+@pytest.mark.engine
+def test_the_production_image_of_the_api(engine: Engine) -> None:
+    """Twice the same; neither root nor a writable file system; only what it needs."""
+    images.wait(engine, ["python:3.13-slim"], print)
+    name = f"capas-test-{uuid4().hex[:8]}"
+    build = ("build", "--no-cache", "--file=Dockerfile.production", "--quiet")
+    ids = [
+        engine.run(
+            *build,
+            *("--build-arg=SOURCE_DATE_EPOCH=1700000000", f"--tag={name}:{n}", "."),
+            cwd=APPS / "fastapi_example",
+            check=True,
+        ).stdout
+        for n in (1, 2)
+    ]
+    try:
+        assert ids[0] == ids[1]
+        look = "import shutil; print([shutil.which(x) for x in ('pytest', 'pipenv')])"
+        entry = ("run", "--rm", "--entrypoint=python", f"{name}:1", "-c")
+        assert engine.run(*entry, look).stdout.strip() == "[None, None]"
+        engine.run(
+            *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
+            *("--tmpfs=/data:uid=1000", "--security-opt=no-new-privileges", f"--name={name}"),
+            f"{name}:1",
+            check=True,
+        )
+        health = ("inspect", "--format={{.State.Health.Status}}", name)
+        wait_until(
+            lambda: engine.run(*health).stdout.strip() == "healthy",
+            "the API in its production image is healthy",
+            detail=lambda: engine.run("logs", name).stderr,
+        )
+        assert engine.run("exec", name, "id", "-u").stdout.strip() == "1000"
+        engine.run("stop", name, check=True)
+        assert seconds_to_stop(engine, name) < 2
+    finally:
+        engine.run("rm", "--force", "--volumes", name)
+        engine.run("image", "rm", "--force", f"{name}:1", f"{name}:2")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,6 +10,10 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.orm import Session
 
 DATABASE_URL = make_url(os.environ.get("DATABASE_URL", "sqlite:///notes.db"))
+
+# A password in a file (a Docker secret) is not in the environment for all to see.
+if file := os.environ.get("DATABASE_PASSWORD_FILE"):
+    DATABASE_URL = DATABASE_URL.set(password=Path(file).read_text(encoding="utf-8").strip())
 
 # A PostgreSQL that is away must not keep a request waiting for minutes.
 connect_args = {"connect_timeout": 2} if DATABASE_URL.get_backend_name() == "postgresql" else {}

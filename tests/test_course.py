@@ -1,0 +1,49 @@
+"""The course as a whole: its lessons follow one another, and the README names them all."""
+
+from itertools import pairwise
+
+import pytest
+
+from capas import lessons
+from capas.paths import ROOT
+
+COURSE = lessons.sources()
+READMES = {"en": "README.md", "es": "README.es.md"}
+
+
+def test_every_notebook_is_what_its_source_makes() -> None:
+    assert lessons.check() == []
+
+
+@pytest.mark.parametrize(("lesson", "following"), pairwise(COURSE), ids=lambda it: it.name)
+def test_a_lesson_leads_to_the_following_one(
+    lesson: lessons.Lesson, following: lessons.Lesson
+) -> None:
+    for language in lesson.languages:
+        last = lesson.cells_in(language)[-1].source
+        title = f"{following.number} · {following.title(language)}"
+        assert f"[{title}]({following.name}.ipynb)" in last
+
+
+@pytest.mark.parametrize("lesson", COURSE, ids=lambda lesson: lesson.name)
+def test_a_lesson_says_its_title_and_how_long_it_takes(lesson: lessons.Lesson) -> None:
+    for language in lesson.languages:
+        first = lesson.cells_in(language)[0].source
+        assert first.startswith(f"# {lesson.number} · {lesson.title(language)}\n")
+        assert f"**{lesson.minutes} minut" in first
+    assert lesson.minutes <= 45
+
+
+@pytest.mark.parametrize("lesson", COURSE, ids=lambda lesson: lesson.name)
+def test_a_lesson_ends_with_a_self_check(lesson: lessons.Lesson) -> None:
+    code = [cell.source for cell in lesson.cells if cell.kind == "code"]
+    assert any(f'show.quiz("{lesson.name}")' in source for source in code[-2:])
+
+
+@pytest.mark.parametrize("language", READMES)
+def test_the_readme_names_every_lesson(language: str) -> None:
+    readme = (ROOT / READMES[language]).read_text(encoding="utf-8")
+    for lesson in COURSE:
+        assert f"| {lesson.number:02} | {lesson.title(language)} |" in readme
+        for spoken in lesson.languages:
+            assert f"(notebooks/{spoken}/{lesson.name}.ipynb)" in readme
