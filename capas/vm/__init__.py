@@ -4,10 +4,13 @@
 ``guest.run("uname -r")``. QEMU, kernel and busybox are this machine's own or are fetched into
 the course's home: nothing is installed, and no rights are needed. KVM is used when a guest
 has really come up with it, else QEMU emulates the processor (TCG): `Guest.accelerator` says which.
+
+`vm.beneath()` tells what this machine itself runs on: bare metal, or whose hypervisor.
 """
 
+from capas.vm.beneath import Beneath, beneath
 from capas.vm.guest import Guest, start
 from capas.vm.model import VmError
-from capas.vm.parts import prepare
+from capas.vm.parts import busybox, prepare
 
-__all__ = ["Guest", "VmError", "prepare", "start"]
+__all__ = ["Beneath", "Guest", "VmError", "beneath", "busybox", "prepare", "start"]

@@ -32,5 +32,7 @@ class Parts:
     """``LD_LIBRARY_PATH`` for it; empty when it is the machine's own."""
     kernel: Path
     initramfs: Path
+    busybox: Path
+    """The one program in the initramfs."""
     network: bool
     """Whether the guest has what it takes to be on a network."""

@@ -41,6 +41,14 @@ def prepare(report: Report = quiet) -> None:
     accelerator.choose(parts(report), report)
 
 
+def busybox(report: Report = quiet) -> Path:
+    """Return the program that is everything in a guest, to run it on this machine, too.
+
+    The same bytes on both sides: what differs in a measurement is the machine.
+    """
+    return parts(report).busybox
+
+
 def parts(report: Report = quiet) -> Parts:
     """Return what a guest is made of, fetched where it is not yet here.
 
@@ -79,7 +87,7 @@ def _parts(report: Report) -> Parts:
         new = built.with_suffix(".new")
         new.write_bytes(initramfs.build(busybox, modules))
         new.replace(built)
-    return Parts(qemu, libraries, kernel, built, network=modules is not None)
+    return Parts(qemu, libraries, kernel, built, busybox, network=modules is not None)
 
 
 def _qemu(report: Report) -> tuple[tuple[str, ...], str]:
