@@ -1,4 +1,4 @@
-"""The guest's whole file system: busybox and four small files, in an initramfs of our own.
+"""The guest's whole file system: busybox and a few small files, in an initramfs of our own.
 
 The kernel unpacks it into memory and starts ``/init``: there is no disk. The format is cpio's
 "newc" (https://docs.kernel.org/driver-api/early-userspace/buffer-format.html).
@@ -111,6 +111,8 @@ def build(busybox: Path, modules: Path | None) -> bytes:
     for file in files:
         archive.file(f"lib/modules/{module_name(file)}.ko", content(file))
     archive.file("etc/inittab", INITTAB.encode())
+    archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    archive.file("etc/group", b"root:x:0:\n")
     archive.file("etc/rc", RC.format(modules=" ".join(map(module_name, files))).encode(), 0o755)
     archive.file("etc/console", CONSOLE.encode(), 0o755)
     return archive.finish()
