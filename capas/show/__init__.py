@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
-    from capas.show.console import console
+    from capas.show.guest_console import console
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
@@ -20,7 +20,7 @@ _WHERE = {
     "Source": "source",
     "Table": "table",
     "bars": "chart",
-    "console": "console",
+    "console": "guest_console",
     "doctor_table": "table",
     "quiz": "quiz",
     "spread": "chart",
@@ -32,7 +32,9 @@ __all__ = ["Picture", "Source", "Table", "bars", "console", "doctor_table", "qui
 def __getattr__(name: str) -> Any:
     """Load what is asked for: a lesson that shows no chart does not wait for matplotlib."""
     if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        globals()[name] = value  # importing its module has put the module there: quiz, quiz.py
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

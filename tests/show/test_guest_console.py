@@ -4,7 +4,7 @@ import pytest
 
 from capas.errors import CapasError
 from capas.language import use
-from capas.show.console import KEPT, LONGEST, Console
+from capas.show.guest_console import KEPT, LONGEST, Console
 
 
 class Machine:
@@ -54,6 +54,9 @@ def test_a_machine_that_ends_can_be_started_again() -> None:
     machine.fails = False
     console._act({"start": True})
     assert console.running
+    machine.running = False  # by another cell
+    console._act({"look": True})
+    assert not console.running
 
 
 def test_the_screen_does_not_grow_without_end() -> None:

@@ -12,8 +12,8 @@ const STYLE = `
 .capas-console .screen .typed { font-weight: 600; }
 .capas-console .screen .prompt, .capas-console .screen .empty { color: var(--capas-terminal-muted); }
 .capas-console .screen .failed::before { content: "✗ "; }
-.capas-console form { display: flex; gap: 10px; align-items: center; }
-.capas-console form input { flex: 1; min-width: 0; }
+.capas-console .line { display: flex; gap: 10px; align-items: center; }
+.capas-console .line input { flex: 1; min-width: 0; }
 .capas-console .status { min-height: 1.5em; margin: 8px 0 0; }
 `;
 
@@ -25,20 +25,22 @@ function render({ model, el }) {
   const input = make("input", { type: "text", className: "mono", autocomplete: "off", spellcheck: false });
   input.setAttribute("aria-label", words.prompt);
   input.setAttribute("autocapitalize", "off");
-  const run = make("button", { type: "submit", textContent: words.run });
+  const run = make("button", { type: "button", textContent: words.run });
   const clear = make("button", { type: "button", textContent: words.clear });
   const start = make("button", { type: "button", textContent: words.start });
   const status = make("p", { className: "muted status" });
   status.setAttribute("role", "status");
-  const form = make("form", {}, make("span", { className: "mono", textContent: "guest #", ariaHidden: "true" }), input, run, clear, start);
+  const line = make("div", { className: "line" }, make("span", { className: "mono", textContent: "guest #", ariaHidden: "true" }), input, run, clear, start);
   const root = make(
     "div",
     { className: "capas capas-console" },
     make("h4", { textContent: words.title }),
     screen,
-    form,
+    line,
     status,
   );
+  // JupyterLab must not take what is typed here for its own shortcuts.
+  root.dataset.lmSuppressShortcuts = "true";
   el.append(make("style", { textContent: STYLE }), root);
 
   let back = 0; // how many commands before the newest the line shows
@@ -60,7 +62,6 @@ function render({ model, el }) {
     const busy = model.get("busy") || sent;
     const on = model.get("running");
     run.disabled = busy || !on;
-    input.readOnly = busy || !on;
     start.disabled = busy || on;
     clear.disabled = busy || !model.get("entries").length;
     status.textContent = busy ? "…" : on ? words.hint : words.off;
@@ -71,21 +72,25 @@ function render({ model, el }) {
     model.send(message);
   }
 
-  form.onsubmit = (event) => {
-    event.preventDefault();
+  function submit() {
     if (run.disabled || !input.value.trim()) return;
     send({ run: input.value });
     input.value = "";
     back = 0;
-  };
+  }
+  run.onclick = submit;
   clear.onclick = () => {
     send({ clear: true });
     input.focus();
   };
   start.onclick = () => send({ start: true });
+  // Another cell may have stopped or started the guest.
+  input.onfocus = () => model.send({ look: true });
   input.onkeydown = (event) => {
-    // JupyterLab must not take the keys that are typed here for its own.
-    event.stopPropagation();
+    if (event.key === "Enter") {
+      event.preventDefault();
+      submit();
+    }
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     event.preventDefault();
     const history = typed();

@@ -44,7 +44,7 @@ class Machine(Protocol):
 class Console(Widget):
     """The terminal; it holds what was typed and what was answered."""
 
-    _esm = JS / "console.js"
+    _esm = JS / "guest_console.js"
     entries: traitlets.List[Any] = traitlets.List().tag(sync=True)
     """{command, output, failed} of each command, the newest last."""
     running = traitlets.Bool().tag(sync=True)
@@ -69,6 +69,9 @@ class Console(Widget):
         listen(self, self._act)
 
     def _act(self, message: dict[str, Any]) -> None:
+        if message.get("look"):
+            self.running = self._machine.running
+            return
         self.busy = True
         try:
             if message.get("start"):
