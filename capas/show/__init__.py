@@ -7,6 +7,7 @@ imported here at once: of a function and a module of one name, this one must be 
 from capas.show.api_tap import tap
 from capas.show.chart import bars, spread
 from capas.show.dashboard import dashboard
+from capas.show.guest_console import console
 from capas.show.image_search import find_in_image
 from capas.show.layers import layers
 from capas.show.lifecycle import lifecycle
@@ -23,6 +24,7 @@ __all__ = [
     "Source",
     "Table",
     "bars",
+    "console",
     "dashboard",
     "doctor_table",
     "find_in_image",
