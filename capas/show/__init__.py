@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.context import context
+    from capas.show.layer_cache import layer_cache
     from capas.show.picture import Picture
+    from capas.show.ports import ports
     from capas.show.quiz import quiz
+    from capas.show.run_command import run_command
     from capas.show.source import Source
     from capas.show.table import Table, doctor_table
 
@@ -19,12 +23,28 @@ _WHERE = {
     "Source": "source",
     "Table": "table",
     "bars": "chart",
+    "context": "context",
     "doctor_table": "table",
+    "layer_cache": "layer_cache",
+    "ports": "ports",
     "quiz": "quiz",
+    "run_command": "run_command",
     "spread": "chart",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "context",
+    "doctor_table",
+    "layer_cache",
+    "ports",
+    "quiz",
+    "run_command",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
