@@ -18,9 +18,18 @@ from typing import Literal
 
 State = Literal["base", "setting", "cached", "rebuilt", "wrong"]
 Why = Literal[
-    "", "unknown", "first", "missing", "form", "base", "before", "line", "files", "variables",
+    "",
+    "unknown",
+    "first",
+    "missing",
+    "form",
+    "base",
+    "before",
+    "line",
+    "files",
+    "variables",
     "settings",
-]  # fmt: skip
+]
 
 SETTINGS = {
     *("ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "STOPSIGNAL", "USER"),
@@ -148,7 +157,10 @@ def _steps(lines: Sequence[str], world: World) -> list[_Step]:
             folder = posixpath.normpath(posixpath.join(folder, _expanded(text, known)))
             key = (parent, keyword, folder, user)
         elif keyword == "RUN":
-            variables = (*((n, v) for n, v in env), *((n, v) for n, v in args if n not in dict(env)))
+            variables = (
+                *((n, v) for n, v in env),
+                *((n, v) for n, v in args if n not in dict(env)),
+            )
             key = (parent, keyword, text, folder, user, variables)
         else:
             words = _expanded(text, known).split()
@@ -204,7 +216,10 @@ def predict(
         elif other is None or (other.keyword, other.text) != (step.keyword, step.text):
             why = "line"
         elif step.files != other.files:
-            why, names = "files", tuple(dict.fromkeys(n for n, _v in {*step.files} ^ {*other.files}))
+            why, names = (
+                "files",
+                tuple(dict.fromkeys(n for n, _v in {*step.files} ^ {*other.files})),
+            )
             names = tuple(sorted(names))
         elif step.variables != other.variables:
             changed = {n for n, _v in {*step.variables} ^ {*other.variables}}

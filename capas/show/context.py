@@ -179,7 +179,9 @@ class Context(Widget):
         if self.fault:
             return {"text/plain": self.fault}
         rows, plain = [], [self.total]
-        head = "".join(f"<th>{escape(t)}</th>" for t in ("", _("file or folder"), "", _("because of")))
+        head = "".join(
+            f"<th>{escape(t)}</th>" for t in ("", _("file or folder"), "", _("because of"))
+        )
         for one in self._found.entries:
             state = _state(one)
             sign = {"sent": "✓", "out": "✗", "partly": "◐"}[state]

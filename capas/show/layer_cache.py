@@ -353,7 +353,7 @@ class LayerCache(Widget):
 
     def _state(self, state: str) -> str:
         signs = {"cached": "✓ ", "rebuilt": "↻ ", "wrong": "✗ "}
-        return signs.get(state, "") + self.words["base_state" if state == "base" else state]
+        return signs.get(state, "") + str(self.words["base_state" if state == "base" else state])
 
 
 def _decimal(value: float) -> str:
