@@ -88,21 +88,32 @@ def _regex(pattern: str) -> str:
 
 
 def decides(path: str, rules: list[Pattern]) -> Pattern | None:
-    """Return the last pattern that matches `path` or a folder above it; None: no pattern does.
+    """Return the pattern that decides about `path`, the last that matches; None: no pattern does.
 
     ``path`` has slashes and begins at the context's root. It is kept out if there is such a
     pattern and it does not bring `back`.
     """
     parts = path.split("/")
-    above = ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    rule, matched = None, [False] * len(rules)
+    for n in range(1, len(parts) + 1):
+        rule, matched = _decides("/".join(parts[:n]), rules, matched)
+    return rule
+
+
+def _decides(
+    path: str, rules: list[Pattern], above: list[bool]
+) -> tuple[Pattern | None, list[bool]]:
+    """Decide about `path` when its folder matched `above`; return also what it matches itself."""
     last: Pattern | None = None
-    for rule in rules:
-        # A line that could not change anything does not count.
-        if rule.back != (last is not None and not last.back):
-            continue
-        if any(rule.regex.fullmatch(place) for place in above):
+    matched = list(above)
+    for n, rule in enumerate(rules):
+        # Where it could not change anything, the builder does not even look: ``!folder`` finds
+        # nothing to bring back at the folder, and so does not hold for what is in it.
+        if not matched[n] and rule.back == (last is not None and not last.back):
+            matched[n] = rule.regex.fullmatch(path) is not None
+        if matched[n]:
             last = rule
-    return last
+    return last, matched
 
 
 @dataclass
@@ -134,19 +145,19 @@ def survey(folder: str | Path, text: str) -> Entry:
     """Return the context as a tree. Raises `BadPattern`, and `OSError` for no such folder."""
     rules = patterns(text)
 
-    def look(path: Path, name: str, place: str) -> Entry:
-        entry = Entry(name, place, folder=True, rule=decides(place, rules) if place else None)
+    def look(path: Path, name: str, place: str, rule: Pattern | None, above: list[bool]) -> Entry:
+        entry = Entry(name, place, folder=True, rule=rule)
         with os.scandir(path) as found:
             inside = sorted(found, key=lambda one: one.name)
         for one in inside:
             at = f"{place}/{one.name}" if place else one.name
+            rule, matched = _decides(at, rules, above)
             if one.is_dir(follow_symlinks=False):
                 try:
-                    part = look(Path(one.path), one.name, at)
+                    part = look(Path(one.path), one.name, at, rule, matched)
                 except PermissionError:
                     continue
             else:
-                rule = decides(at, rules)
                 size = one.stat(follow_symlinks=False).st_size if one.is_file() else 0
                 part = Entry(one.name, at, folder=False, size=size, files=1, rule=rule)
                 if rule is not None and not rule.back:
@@ -158,7 +169,7 @@ def survey(folder: str | Path, text: str) -> Entry:
             entry.entries.append(part)
         return entry
 
-    return look(Path(folder), ".", "")
+    return look(Path(folder), ".", "", None, [False] * len(rules))
 
 
 def files(entry: Entry) -> Iterator[Entry]:

@@ -17,6 +17,7 @@ FILES = [
     *("notes.db", "a/notes.db", "a/b/notes.db", "a/b/c.txt", "a/keep.txt", "a-b/c.txt"),
     *(".venv/lib/x.so", "tests/__pycache__/t.pyc", "__pycache__/m.pyc", "tests/t.py"),
     *("docs/en/a.md", "docs/en/b.md", "docs/es/a.md", "x[1].txt", "x1.txt", "xbar", "a/foobar"),
+    *("alembic/__pycache__/env.pyc", "alembic/env.py", "alembic/versions/__pycache__/1.pyc"),
 ]
 LECTURE = (ROOT / "notebooks/lecture/fastapi/dockerignore.lecture").read_text(encoding="utf-8")
 OURS = (ROOT / "sample_apps/fastapi_example/.dockerignore").read_text(encoding="utf-8")
@@ -54,6 +55,11 @@ CASES = [
     ".\n/",
     "Dockerfile\n.dockerignore",
     "a-b\na.b",
+    "a/b\n!a",
+    "a/b\n!a\n!a/b/*.txt",
+    "a\n!a",
+    "**/b\n!a/b\na/b/c.txt\n!**/c.txt",
+    "*/b\n!a/**",
     "d*s/e?/[a-a].md",
 ]
 
@@ -106,7 +112,8 @@ def test_the_line_that_decided() -> None:
     back = decides("keep.db", patterns("*.db\n!keep.db"))
     assert back is not None
     assert back.back
-    # It had nothing to bring back.
+    # It had nothing to bring back, neither here nor in the lecture's `!alembic/`.
+    assert decides("alembic/x.db", patterns("**/*.db\n!alembic")) is not None
     assert decides("main.py", patterns("!main.py")) is None
 
 
@@ -126,7 +133,7 @@ def test_the_widget_follows_its_patterns(folder: Path) -> None:
     explorer = Context(folder)
     assert explorer.text == ".venv\n"
     explorer._act({"do": "edit", "text": "*\n!main.py"})
-    assert "1 of 24 files" in explorer.total
+    assert "1 of 27 files" in explorer.total
     tree = {one["name"]: one for one in explorer.tree["entries"]}
     assert (tree["main.py"]["state"], tree["main.py"]["rule"]) == ("sent", "!main.py")
     assert (tree["a"]["state"], tree["a"]["entries"]) == ("out", [])
@@ -150,7 +157,7 @@ def test_the_widget_asks_the_builder(
     explorer._act({"do": "ask"})
     assert explorer._asking
     explorer._asking.join(60)
-    assert "the same 20 files" in explorer.message
+    assert "the same 23 files" in explorer.message
 
 
 def test_the_still(folder: Path) -> None:
