@@ -50,7 +50,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load what is asked for: a lesson that shows no chart does not wait for matplotlib."""
     if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        # Importing a module of this name has put the module here: ``show.quiz`` is the function.
+        globals()[name] = found
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

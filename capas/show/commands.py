@@ -346,7 +346,7 @@ def _remarks(
         yield Remark("warn", _("A shell with nobody to talk to ends at once: add -it."))
     if at_terminal and "detach" not in given:
         yield Remark(
-            "warn", _("-it needs a terminal: a notebook's cell is none, JupyterLab has one.")
+            "warn", _("-it is for a person at a terminal: nobody can type into a notebook's cell.")
         )
     for value in given.get("name", []):
         if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", value):

@@ -1,4 +1,4 @@
-"""The assembled command is one that docker takes, and the explanations are about the right words."""
+"""The assembled command is one that docker takes, and each word is explained as what it is."""
 
 import random
 import shlex
@@ -69,7 +69,7 @@ def test_words_are_kept_as_typed() -> None:
         ("docker run --rm --restart always redis:8", "docker refuses"),
         ("docker run busybox", "add -it"),
         ("docker run -i busybox", "add -it"),
-        ("docker run -it busybox", "a notebook's cell is none"),
+        ("docker run -it busybox", "nobody can type"),
         ("docker run nginx", "nobody outside can reach it"),
         ("docker run --name -x nginx", "no name"),
         ("docker run --rm", "image is missing"),
