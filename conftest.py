@@ -14,6 +14,7 @@ import pytest
 
 from capas.errors import CapasError
 from capas.lessons import SANITIZER, scratch_elsewhere
+from tests.holdings import Holdings, somebody_else
 
 if TYPE_CHECKING:
     from capas.engine import Engine
@@ -101,6 +102,9 @@ def _ready(config: pytest.Config) -> None:
         images.ensure(engine, all=True, report=_reporter(config))
     except CapasError as error:
         pytest.fail(str(error), pytrace=False)
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    stack.enter_context(somebody_else(engine))
 
 
 @cache
@@ -120,8 +124,29 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     cells = notebook.get("cells", [])
     if any(cell.cell_type == "code" and "import capas" in cell.source for cell in cells):
         _ready(item.config)
+        _before(item.config, item.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CAPAS_WORK", _scratch(item.config))
         if course := notebook.get("metadata", {}).get("capas"):
             patch.setenv("CAPAS_LANG", course["lang"])
         return (yield)
+
+
+@cache
+def _before(config: pytest.Config, path: Path) -> Holdings:
+    """Remember what the engine holds before a notebook's first cell."""
+    return Holdings(_engine(config))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """After a lesson's last cell, when its kernel has ended: the engine is as it was before."""
+    result = yield
+    path = _notebook(item)
+    if path is None or item.get_closest_marker("skip") or (nextitem and nextitem.path == path):
+        return result
+    if changes := _before(item.config, path).changes():
+        pytest.fail(
+            "\n".join([f"{path.stem} does not leave the engine as it was:", *changes]), False
+        )
+    return result

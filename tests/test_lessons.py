@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
 from capas import lessons
+from capas.engine import Engine
 from capas.lessons import LessonError
 from capas.paths import ROOT
 
@@ -461,6 +463,25 @@ def test_nbval_ends_a_dead_and_a_hanging_kernel(folder: Path) -> None:
     assert done["output"].count("Timeout of 2 seconds exceeded") >= 2
     assert (done["en 0"], done["es 0"]) == ("FAILED", "FAILED")
     assert "en 1" not in done or done["en 1"] != "PASSED"
+
+
+@pytest.mark.engine
+def test_a_lesson_that_leaves_something_behind_is_caught(folder: Path, engine: Engine) -> None:
+    left = f"capas-left-{uuid4().hex[:8]}"
+
+    def leave(content: NotebookNode) -> None:
+        content.cells[2].source = f"import capas\nmade = !docker volume create {left}"
+        content.cells[2].outputs = []
+
+    change(folder, leave)
+    try:
+        done = nbval(folder)
+    finally:
+        engine.run("volume", "rm", left)
+    assert "99-sample does not leave the engine as it was:" in done["output"]
+    assert f"left behind: volume {left}" in done["output"]
+    assert "PASSED" in done["es 0"], "the next notebook begins anew"
+    assert done["output"].count("ERROR at teardown") == 1
 
 
 def test_fast_leaves_notebooks_out(folder: Path) -> None:

@@ -37,7 +37,7 @@ from filelock import FileLock, Timeout
 from capas import paths
 from capas.engine import certificates, cli, copying
 from capas.engine.catalogue import BaseImage, ImagesError, catalogue
-from capas.engine.mirror import Mirror
+from capas.engine.mirror import Mirror, classroom
 from capas.engine.model import Engine, EngineError, Report
 from capas.engine.origins import Origin, hub_answers
 from capas.engine.preparing import Preparing
@@ -167,7 +167,7 @@ class Images:
         if own_mirror is None and engine.kind == "private":
             private = PrivateEngine(self.home)
             self.mirror = Mirror(self.home, private.prefix, private.run_folder)
-        self.classroom = os.environ.get("CAPAS_MIRROR", "").removeprefix("http://").rstrip("/")
+        self.classroom, _tls = classroom()
         """``host:port`` of the classroom's mirror, or nothing."""
 
     # --- what is asked of it --------------------------------------------------------------

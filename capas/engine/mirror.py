@@ -12,6 +12,7 @@ Files below ``home/mirror``: ``data/`` (the images), ``registry.yml``, ``registr
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -51,6 +52,23 @@ storage:
   delete: {{enabled: true}}
 http: {{addr: "{host}:{port}"}}
 """
+
+
+def classroom() -> tuple[str, bool]:
+    """Return the classroom's mirror that ``$CAPAS_MIRROR`` names, and whether it speaks TLS.
+
+    ``host:port`` as it stands before an image's name; empty when there is none. Without
+    ``https://`` it is one without TLS. Raises `EngineError`, one sentence, for what is no address.
+    """
+    written = os.environ.get("CAPAS_MIRROR", "").strip()
+    address = re.sub(r"^https?://", "", written).rstrip("/")
+    if address and not re.fullmatch(r"[\w.-]+(:\d{1,5})?", address):
+        raise EngineError(
+            _("CAPAS_MIRROR={mirror} is not the address of a registry: write host:port.").format(
+                mirror=written
+            )
+        )
+    return address, written.startswith("https://")
 
 
 class Mirror:

@@ -28,7 +28,7 @@ from capas import paths
 from capas.engine import cgroups, mounts, network, packages, processes
 from capas.engine.firewall import SYSTEM_PATH, Firewall, iptables_folder
 from capas.engine.locking import lock
-from capas.engine.mirror import Mirror
+from capas.engine.mirror import Mirror, classroom
 from capas.engine.model import Engine, EngineError, Report, connect, quiet
 from capas.language import _
 
@@ -328,7 +328,7 @@ class PrivateEngine:
         """Write daemon.json; say whether that changed it."""
         port = state.get("mirror_port")
         here = "127.0.0.1"
-        classroom = _plain_registry(os.environ.get("CAPAS_MIRROR", ""))
+        address, tls = classroom()
         config = {
             "data-root": str(self.folder / "data"),
             "exec-root": str(self.run_folder / "docker"),
@@ -351,7 +351,7 @@ class PrivateEngine:
             # removes docker0 when it starts, although another dockerd's containers are on it.
             "live-restore": True,
             "registry-mirrors": [f"http://{here}:{port}"] if port else [],
-            "insecure-registries": [classroom] if classroom else [],
+            "insecure-registries": [address] if address and not tls else [],
             "log-driver": "json-file",
             "log-opts": {"max-size": "10m", "max-file": "3"},
             "features": {"buildkit": True},
@@ -586,13 +586,6 @@ def _is_another_s(path: Path) -> bool:
         return any(one.lstat().st_uid != os.geteuid() for one in (path, *inside))
     except OSError:
         return True
-
-
-def _plain_registry(mirror: str) -> str | None:
-    """Return ``host:port`` of a registry without TLS as ``$CAPAS_MIRROR`` names it, or None."""
-    if mirror.startswith("https://"):
-        return None
-    return mirror.removeprefix("http://").partition("/")[0] or None
 
 
 def _privileged() -> bool:

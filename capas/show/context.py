@@ -179,20 +179,21 @@ class Context(Widget):
         if self.fault:
             return {"text/plain": self.fault}
         rows, plain = [], [self.total]
+        signs = {"sent": "✓", "out": "✗", "partly": "◐"}
+        wide = 4 + max(len(self.words[state]) for state in signs)
         head = "".join(
             f"<th>{escape(t)}</th>" for t in ("", _("file or folder"), "", _("because of"))
         )
         for one in self._found.entries:
             state = _state(one)
-            sign = {"sent": "✓", "out": "✗", "partly": "◐"}[state]
-            word = f"{sign} {self.words[state]}"
+            word = f"{signs[state]} {self.words[state]}"
             name = one.name + "/" * one.folder
             rule = _rule(one)
             rows.append(
                 f"<tr><td>{escape(word)}</td><td><code>{escape(name)}</code></td>"
                 f"<td>{sized(one.size)}</td><td><code>{escape(rule)}</code></td></tr>"
             )
-            plain.append(f"  {word:<14}{name:<26}{sized(one.size):>8}  {rule}".rstrip())
+            plain.append(f"  {word:<{wide}}{name:<26}{sized(one.size):>8}  {rule}".rstrip())
         html = (
             f"<p>{escape(self.total)}</p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"

@@ -328,6 +328,7 @@ class LayerCache(Widget):
     def still(self) -> dict[str, str]:
         """Return the table of steps after a change of ``main.py``, in both orders."""
         html, plain = [], []
+        wide = max(len(self._state(state)) for state in ("cached", "rebuilt", "base"))
         for start in ("slow", "good"):
             lines, before = STARTS[start], World(dict.fromkeys(FILES, 0))
             after = World({**before.files, "main.py": 1})
@@ -344,7 +345,7 @@ class LayerCache(Widget):
                     f"<tr><td>{escape(state)}</td><td><code>{escape(v.line)}</code></td>"
                     f"<td>{escape(reason(v))}</td></tr>"
                 )
-                plain.append(f"  {state:<10} {v.line:<40} {reason(v)}")
+                plain.append(f"  {state:<{wide}}  {v.line:<40} {reason(v)}")
             seconds = _decimal(sum(v.seconds for v in found))
             total = _("about {seconds} s").format(seconds=seconds)
             html.append(f"</tbody></table><p>{escape(total)}</p>")

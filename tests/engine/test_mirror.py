@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capas.engine.mirror import Mirror, has, repository
+from capas.engine.mirror import Mirror, classroom, has, repository
 from capas.engine.model import EngineError
 from capas.ports import HOST, is_free
 from tests.engine.machine import wait_for
@@ -25,6 +25,29 @@ from tests.engine.machine import wait_for
 )
 def test_names_are_docker_hubs(image: str, whole: str) -> None:
     assert repository(image) == whole
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("", ("", False)),
+        ("room:5000", ("room:5000", False)),
+        ("http://room:5000/", ("room:5000", False)),
+        ("https://registry.example.org", ("registry.example.org", True)),
+    ],
+)
+def test_the_classrooms_mirror(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: tuple[str, bool]
+) -> None:
+    monkeypatch.setenv("CAPAS_MIRROR", written)
+    assert classroom() == read
+
+
+@pytest.mark.parametrize("written", ["http://127.0.0.1:", "room:5000/images", "ftp://room", "a b"])
+def test_what_is_no_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("CAPAS_MIRROR", written)
+    with pytest.raises(EngineError, match="is not the address of a registry: write host:port"):
+        classroom()
 
 
 def test_what_does_not_answer_has_nothing() -> None:

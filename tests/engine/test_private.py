@@ -20,7 +20,6 @@ from capas.engine import (
     cli,
     mounts,
     network,
-    private,
     processes,
 )
 from capas.engine.locking import lock
@@ -354,19 +353,6 @@ def test_what_root_makes_under_sudo_is_the_user_s(
     assert {owner for path, owner in owners.items() if path not in roots} == {1234}
     assert home.stat().st_gid == home.parent.stat().st_gid == 1235
     assert tmp_path.stat().st_uid == 0, "was there before"
-
-
-@pytest.mark.parametrize(
-    ("mirror", "registry"),
-    [
-        ("room:5000", "room:5000"),
-        ("http://room:5000/", "room:5000"),
-        ("https://room", None),
-        ("", None),
-    ],
-)
-def test_plain_registry(mirror: str, registry: str | None) -> None:
-    assert private._plain_registry(mirror) == registry
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no CLI of ours there")

@@ -163,7 +163,7 @@ def test_the_widget_asks_the_builder(
 def test_the_still(folder: Path) -> None:
     (folder / ".dockerignore").write_text("*.db\n.venv")
     still = Context(folder).still()
-    assert "✗ kept out    .venv/" in still["text/plain"]
+    assert "✗ kept out  .venv/" in still["text/plain"]
     assert "◐" not in still["text/plain"]
     assert still == Context(folder).still()
 
