@@ -263,7 +263,12 @@ class LayerCache(Widget):
     def _predict(self) -> None:
         found = predict(self._before, self._world_before, self.lines, self._world())
         self.steps = [
-            {"state": v.state, "why": reason(v), "seconds": v.seconds, "new": v.why == "base"}
+            {
+                "state": v.state,
+                "why": reason(v),
+                "seconds": f"{_decimal(v.seconds)} s" if v.seconds else "",
+                "new": v.why == "base",
+            }
             for v in found
         ]
         new = sum(v.state == "rebuilt" for v in found)

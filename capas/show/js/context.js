@@ -10,7 +10,8 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[na
 
 const STYLE = `
 .capas-context .two { display: grid; grid-template-columns: minmax(0, 3fr) minmax(220px, 2fr); gap: 18px; align-items: start; }
-@media (max-width: 720px) { .capas-context .two { grid-template-columns: minmax(0, 1fr); } }
+.capas-context { container-type: inline-size; }
+@container (max-width: 640px) { .capas-context .two { grid-template-columns: minmax(0, 1fr); } }
 .capas-context ul { list-style: none; margin: 0; padding: 0; }
 .capas-context ul ul { margin-left: 20px; }
 .capas-context .tree { max-height: 460px; overflow: auto; }
@@ -97,7 +98,7 @@ function render({ model, el }) {
     total,
     bar,
     make("div", { className: "two", style: "margin-top: 12px" }, tree, make("div", {}, label, text)),
-    make("div", { className: "row" }, ...buttons),
+    make("div", { className: "row", style: "margin-top: 10px" }, ...buttons),
     fault,
   );
 

@@ -10,7 +10,7 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[na
 
 const STYLE = `
 .capas-cache ol { list-style: none; margin: 10px 0; padding: 0; }
-.capas-cache li { display: grid; grid-template-columns: 104px minmax(0, 1fr) 66px 112px; gap: 4px 10px; align-items: center;
+.capas-cache li { display: grid; grid-template-columns: 132px minmax(0, 1fr) 52px 112px; gap: 4px 10px; align-items: center;
   border-left: 5px solid var(--capas-edge); padding: 3px 0 3px 10px; margin: 4px 0; }
 .capas-cache li[data-state="cached"] { border-color: var(--capas-ok); }
 .capas-cache li[data-state="rebuilt"] { border-color: var(--capas-warn); background: var(--capas-warn-fill); }
@@ -22,7 +22,7 @@ const STYLE = `
 .capas-cache li[data-state="wrong"] .state { color: var(--capas-error-text); }
 .capas-cache .why { grid-column: 2; font-size: 13.5px; color: var(--capas-muted); min-height: 1.4em; }
 .capas-cache li[data-state="rebuilt"] .why { color: var(--capas-ink); }
-.capas-cache .said { font-size: 13.5px; min-height: 1.4em; white-space: nowrap; }
+.capas-cache .said { grid-column: 3 / -1; font-size: 13.5px; min-height: 1.4em; white-space: nowrap; }
 .capas-cache .seconds { text-align: right; font-variant-numeric: tabular-nums; }
 .capas-cache input[type="text"] { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 14px; width: 100%; min-width: 0; }
 .capas-cache .tools { display: flex; gap: 4px; }
@@ -33,7 +33,16 @@ const STYLE = `
 .capas-cache input[type="checkbox"] { accent-color: var(--capas-image); margin: 0; width: 16px; height: 16px; }
 .capas-cache .total { font-weight: 600; margin: 6px 0; }
 .capas-cache .message { min-height: 1.45em; }
-@media (max-width: 620px) { .capas-cache li { grid-template-columns: 92px minmax(0, 1fr) 46px; } .capas-cache .tools { grid-column: 2; } }
+.capas-cache { container-type: inline-size; }
+@container (max-width: 620px) {
+  .capas-cache li { grid-template-columns: minmax(min-content, 1fr) auto auto; gap: 4px 6px; }
+  .capas-cache .tools button { width: 28px; }
+  .capas-cache li > * { grid-column: 1 / -1; }
+  .capas-cache li > .state { grid-column: 1; grid-row: 1; }
+  .capas-cache li > .seconds { grid-column: 2; grid-row: 1; }
+  .capas-cache li > .tools { grid-column: 3; grid-row: 1; }
+  .capas-cache li > .gap { display: none; }
+}
 `;
 
 const SIGNS = { cached: "✓ ", rebuilt: "↻ ", wrong: "✗ ", base: "", setting: "" };
@@ -95,8 +104,7 @@ function render({ model, el }) {
         send({ do: "edit", at: n, text: text.value });
       }
     };
-    const item = make("li", {}, state, text, seconds, make("span", { className: "tools" }, up, down, drop), make("span"), why, said);
-    said.style.gridColumn = "3 / -1";
+    const item = make("li", {}, state, text, seconds, make("span", { className: "tools" }, up, down, drop), make("span", { className: "gap" }), why, said);
     return { item, state, text, seconds, why, said, up, down, drop };
   }
 
@@ -130,13 +138,14 @@ function render({ model, el }) {
     while (rows.length > lines.length) rows.pop().item.remove();
     lines.forEach((line, n) => {
       const r = rows[n];
-      const step = steps[n] ?? { state: "setting", why: "", seconds: 0 };
+      const step = steps[n] ?? { state: "setting", why: "", seconds: "" };
       if (r.text.value !== line && !(document.activeElement === r.text && !focus)) r.text.value = line;
       r.item.dataset.state = step.state === "base" && step.new ? "rebuilt" : step.state;
       r.state.textContent = (SIGNS[step.state] ?? "") + (step.state === "base" ? words.base_state : words[step.state]);
-      r.seconds.textContent = step.seconds ? `${step.seconds} s` : "";
+      r.seconds.textContent = step.seconds;
       r.why.textContent = step.why;
-      r.said.textContent = said[n] ? `${words.said}: ${said[n]}` : "";
+      const expected = { cached: "CACHED", rebuilt: "DONE" }[step.state];
+      r.said.textContent = said[n] ? `${words.said}: ${said[n]} ${said[n] === expected ? "✓" : "✗"}` : "";
       r.text.readOnly = n === 0;
       r.text.disabled = busy;
       r.up.disabled = busy || n < 2;
