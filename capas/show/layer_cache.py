@@ -126,7 +126,8 @@ def measured(
                 "-",
                 text="FROM busybox\n"
                 'LABEL capas="layer-cache"\n'
-                f"RUN echo {nonce} {base} >/made && echo app:x:1000:1000::/:/bin/sh >>/etc/passwd\n",
+                f"RUN echo {nonce} {base} >/made && "
+                "echo app:x:1000:1000::/:/bin/sh >>/etc/passwd\n",
             )
 
     def whole(name: str, lines: Sequence[str], world: World, folder: Path) -> str:
