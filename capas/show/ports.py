@@ -139,7 +139,9 @@ def draw(found: list[Container]) -> Picture:
                         middle=True,
                     )
                 else:
-                    text = _fit(_address(*place), wide - 20, 17, "mono")
+                    # The blanks keep the port a word of its own in the picture's address, where
+                    # what differs between two runs is looked for.
+                    text = f" {_fit(_address(*place), wide - 44, 17, 'mono')} "
                     outside = drawing.box(left, at, wide, 42, text, "network", mono=True, size=17)
                     drawing.arrow(outside.east(), inside.west(), role="network")
                     if place[0] in ("0.0.0.0", "::"):
