@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.compose import compose_graph
+    from capas.show.leftovers import leftovers
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
+    from capas.show.startup import startup
     from capas.show.table import Table, doctor_table
 
 _WHERE = {
@@ -19,12 +22,26 @@ _WHERE = {
     "Source": "source",
     "Table": "table",
     "bars": "chart",
+    "compose_graph": "compose",
     "doctor_table": "table",
+    "leftovers": "leftovers",
     "quiz": "quiz",
     "spread": "chart",
+    "startup": "startup",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "quiz", "spread"]
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "compose_graph",
+    "doctor_table",
+    "leftovers",
+    "quiz",
+    "spread",
+    "startup",
+]
 
 
 def __getattr__(name: str) -> Any:
