@@ -23,15 +23,17 @@ from capas.language import _
 from capas.tidy import Tidy
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_INTERRUPTED = {"canceled", "context canceled", "Gracefully stopping... (press Ctrl+C again to force)"}
+_INTERRUPTED = {
+    "canceled",
+    "context canceled",
+    "Gracefully stopping... (press Ctrl+C again to force)",
+}
 
 
 class Beside:
-    """A command that runs while the body of a ``with`` does; what it printed is shown at the end."""
+    """A command that runs while the body of a ``with`` does, and is shown at its end."""
 
-    def __init__(
-        self, command: str, ready: str, until: str, seconds: float, quiet: bool
-    ) -> None:
+    def __init__(self, command: str, ready: str, until: str, seconds: float, quiet: bool) -> None:
         """See `beside`."""
         self.command = command
         self.output = ""
@@ -101,9 +103,9 @@ class Beside:
             if text in self.output:
                 return
             if ended or time.monotonic() > end:
-                print(_("“{command}” did not print “{text}”.").format(
-                    command=self.command, text=text
-                ))
+                print(
+                    _("“{command}” did not print “{text}”.").format(command=self.command, text=text)
+                )
                 return
             time.sleep(0.05)
 

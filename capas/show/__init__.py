@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
     from capas.show.compose import compose_graph
-    from capas.show.leftovers import leftovers
+    from capas.show.left_over import leftovers
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
     from capas.show.source import Source
-    from capas.show.startup import startup
+    from capas.show.start_order import startup
     from capas.show.table import Table, doctor_table
 
 _WHERE = {
@@ -24,10 +24,10 @@ _WHERE = {
     "bars": "chart",
     "compose_graph": "compose",
     "doctor_table": "table",
-    "leftovers": "leftovers",
+    "leftovers": "left_over",
     "quiz": "quiz",
     "spread": "chart",
-    "startup": "startup",
+    "startup": "start_order",
 }
 
 __all__ = [
@@ -47,7 +47,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load what is asked for: a lesson that shows no chart does not wait for matplotlib."""
     if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        # Kept, for importing `quiz.py` has just made `show.quiz` that module.
+        globals()[name] = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

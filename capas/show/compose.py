@@ -212,7 +212,9 @@ def draw(project: Project) -> Picture:
     """Draw a project, as Compose understood it."""
     alt = _told(project)
     networks = _networks(project)
-    lanes = networks[:5]  # what is beyond is said in the alternative text only
+    # There is room for five: those that join most. What is beyond, the caption says.
+    members = [name for service in project.services for name in service.networks]
+    lanes = sorted(sorted(networks, key=lambda name: -members.count(name))[:5])
     heights = [_height(service) for service in project.services]
     header = 92 + 26 * max(len(lanes), 1)
     height = header + sum(heights) + _ROW_GAP * max(0, len(heights) - 1) + 78
@@ -254,10 +256,15 @@ def draw(project: Project) -> Picture:
         _draw_service(drawing, service, boxes[service.name], at)
     _draw_needs(drawing, project, boxes, channels)
     _draw_items(drawing, project, boxes)
+    caption = _("Top to bottom: the order of the start. Vertical lines: networks; a dot: attached.")
+    if len(networks) > len(lanes):
+        caption = _("Top to bottom: the order of the start. Not drawn: {n} more networks.").format(
+            n=len(networks) - len(lanes)
+        )
     drawing.paragraph(
         MARGIN,
         bottom + 38,
-        _("Top to bottom: the order of the start. Vertical lines: networks; a dot: attached."),
+        caption,
         width=WIDTH - 2 * MARGIN,
         lines=1,
     )
@@ -299,9 +306,7 @@ def _channels(project: Project) -> dict[str, int]:
     return found
 
 
-def _draw_service(
-    drawing: Drawing, service: Service, box: Box, lanes: Mapping[str, float]
-) -> None:
+def _draw_service(drawing: Drawing, service: Service, box: Box, lanes: Mapping[str, float]) -> None:
     drawing.box(box.x, box.y, box.w, box.h, role="container")
     first = min(lanes.values(), default=box.right - 12)
     room = first - 12 - (box.x + 16)
@@ -329,9 +334,7 @@ def _draw_service(
         )
     for network, x in lanes.items():
         if network in service.networks:
-            drawing.path(
-                f"M{x - 7} {box.cy} a7 7 0 1 0 14 0 a7 7 0 1 0 -14 0 z", "network-disc"
-            )
+            drawing.path(f"M{x - 7} {box.cy} a7 7 0 1 0 14 0 a7 7 0 1 0 -14 0 z", "network-disc")
 
 
 def _draw_needs(
@@ -420,9 +423,9 @@ def _draw_mount(
 
 def _told(project: Project) -> str:
     """Return in words all that the picture shows."""
-    sentences = [_("Project “{name}”, services in the order of their start.").format(
-        name=project.name
-    )]
+    sentences = [
+        _("Project “{name}”, services in the order of their start.").format(name=project.name)
+    ]
     for service in project.services:
         parts = [service.origin]
         if service.replicas > 1:

@@ -112,7 +112,7 @@ def read(raw: list[dict[str, Any]]) -> list[Event]:
 class Startup(Widget):
     """The recording of a project's events; a context manager around what causes them."""
 
-    _esm = JS / "startup.js"
+    _esm = JS / "start_order.js"
     lanes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     events: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
@@ -124,7 +124,7 @@ class Startup(Widget):
         self._raw: list[dict[str, Any]] = []
         self._client: docker.DockerClient | None = None
         self._stream: Any = None
-        self._since = ""
+        self._since: Any = ""  # the SDK's own types know of whole seconds only
         self._thread: threading.Thread | None = None
         super().__init__(
             words={
@@ -171,7 +171,7 @@ class Startup(Widget):
         late: list[dict[str, Any]] = []
         with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
             # The engine keeps its last 256 events: what the stream has not brought yet.
-            until = _now(self._client)
+            until: Any = _now(self._client)
             late = list(
                 self._client.events(
                     since=self._since, until=until, filters=self._filters(), decode=True
@@ -236,9 +236,7 @@ class Startup(Widget):
                 if event.what in ("started", "healthy", "unhealthy"):
                     width = max(4.0, (end - n) * step)
                     width = min(width, WIDTH - MARGIN - left - n * step)
-                    drawing.box(
-                        left + n * step, y - 9, width, 18, role=_ROLE[event.what], radius=4
-                    )
+                    drawing.box(left + n * step, y - 9, width, 18, role=_ROLE[event.what], radius=4)
             for place, (n, event) in enumerate(own):
                 drawing.number(left + n * step, y, n + 1, role=_ROLE[event.what])
                 if step >= 45:

@@ -17,7 +17,7 @@ import requests
 
 from capas.engine import EngineError, client
 from capas.language import _
-from capas.show.startup import PROJECT
+from capas.show.start_order import PROJECT
 from capas.show.table import Table
 
 KINDS = ("running", "stopped", "networks", "volumes", "anonymous", "images")
@@ -100,7 +100,8 @@ class Leftovers:
     def _count(self, engine: docker.DockerClient) -> Found:
         ours = {"label": f"{PROJECT}={self.project}"}
         containers = engine.api.containers(all=True, filters=ours)
-        running, stopped = set(), set()
+        running: set[str] = set()
+        stopped: set[str] = set()
         for entry in containers:
             labels = entry["Labels"]
             name = entry["Names"][0].lstrip("/").removeprefix(f"{self.project}-")
@@ -113,9 +114,7 @@ class Leftovers:
                     self._anonymous.setdefault(mount["Name"], f"{service}: {mount['Destination']}")
         volumes = engine.api.volumes()["Volumes"] or []
         named = {
-            str(v["Name"])
-            for v in volumes
-            if (v.get("Labels") or {}).get(PROJECT) == self.project
+            str(v["Name"]) for v in volumes if (v.get("Labels") or {}).get(PROJECT) == self.project
         }
         there = {str(v["Name"]) for v in volumes}
         for name in {*self._anonymous} - there | named:
