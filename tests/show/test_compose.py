@@ -132,7 +132,7 @@ def test_every_service_and_condition_is_there(name: str) -> None:
 
 
 def test_networks_that_are_not_drawn_are_counted() -> None:
-    assert "3 more networks" in " ".join(texts(compose_graph(STAR).svg))
+    assert "4 more networks" in " ".join(texts(compose_graph(STAR).svg))
     assert "more networks" not in " ".join(texts(compose_graph(SHOP).svg))
     assert "ng" in compose_graph(STAR).alt
 
