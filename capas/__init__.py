@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from capas.meanwhile import beside
     from capas.notebook import (
         checkup,
         free_port,
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
         wait_for_http,
     )
 
-__all__ = ["checkup", "free_port", "prepare", "source", "wait_for_health", "wait_for_http"]
+__all__ = [
+    "beside",
+    "checkup",
+    "free_port",
+    "prepare",
+    "source",
+    "wait_for_health",
+    "wait_for_http",
+]
 
-_LESSON_API = dict.fromkeys(__all__, "capas.notebook")
+_LESSON_API = dict.fromkeys(__all__, "capas.notebook") | {"beside": "capas.meanwhile"}
 """What lessons use, and where it is; loaded on first use."""
 
 
