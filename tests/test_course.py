@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from capas import lessons
+from capas.show import figures
 from capas.paths import ROOT
 
 COURSE = lessons.sources()
@@ -15,7 +16,7 @@ def test_every_notebook_is_what_its_source_makes() -> None:
     assert lessons.check() == []
 
 
-@pytest.mark.parametrize(("lesson", "following"), pairwise(COURSE), ids=lambda it: it.name)
+@pytest.mark.parametrize(("lesson", "following"), list(pairwise(COURSE)), ids=lambda it: it.name)
 def test_a_lesson_leads_to_the_following_one(
     lesson: lessons.Lesson, following: lessons.Lesson
 ) -> None:
@@ -47,3 +48,8 @@ def test_the_readme_names_every_lesson(language: str) -> None:
         assert f"| {lesson.number:02} | {lesson.title(language)} |" in readme
         for spoken in lesson.languages:
             assert f"(notebooks/{spoken}/{lesson.name}.ipynb)" in readme
+
+
+def test_every_figure_is_shown_in_a_lesson() -> None:
+    shown = "\n".join(cell.source for lesson in COURSE for cell in lesson.cells)
+    assert [name for name in figures.names() if f"../figures/{name}.en.svg" not in shown] == []

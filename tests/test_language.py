@@ -154,3 +154,10 @@ def test_the_bootstrap_reads_catalogues_without_babel(name: str) -> None:
     for entry in catalogue(name):
         if entry.id and not entry.pluralizable and not entry.context:
             assert bare.gettext(str(entry.id)) == entry.string
+
+
+@pytest.mark.parametrize("po", sorted(language.LOCALE.glob("*.po")), ids=lambda po: po.stem)
+def test_a_catalogue_has_each_text_once(po: Path) -> None:
+    """Of two, the second would win, or the first: it depends on who reads."""
+    texts = re.findall(r'^msgid (".*"(?:\n".*")*)', po.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(text for text in set(texts) if texts.count(text) > 1) == []

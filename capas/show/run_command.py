@@ -43,7 +43,7 @@ class RunCommand(Widget):
                 ],
                 "memory": _("memory"),
                 "cpus": _("processors"),
-                "restart": _("restart"),
+                "restart": _("restart policy"),
                 "user": _("user"),
                 "read_only": _("own layer read-only"),
                 "command": _("command"),
