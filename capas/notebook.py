@@ -352,8 +352,16 @@ def _plain_errors() -> None:
     def show(_shell: Any, _kind: Any, error: BaseException, _trace: Any, **_more: Any) -> None:
         print(error)
 
+    def forgive(result: Any) -> None:
+        # Told is told: *Run All* is to go on with the cells that can do without.
+        if isinstance(result.error_in_exec, CapasError):
+            result.error_in_exec = None
+
     if shell := _shell():
         shell.set_custom_exc((CapasError,), show)
+        if not os.environ.get("CAPAS_STRICT") and not getattr(shell, "capas_forgives", False):
+            shell.events.register("post_run_cell", forgive)
+            shell.capas_forgives = True
 
 
 def _tidy_commands() -> None:

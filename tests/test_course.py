@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from capas import lessons
-from capas.show import figures
 from capas.paths import ROOT
+from capas.show import figures
 
 COURSE = lessons.sources()
 READMES = {"en": "README.md", "es": "README.es.md"}

@@ -281,7 +281,8 @@ class Kernel:
             elif message["header"]["msg_type"] == "error":
                 printed.append(f"{content['ename']}: {content['evalue']}")
 
-        self.client.execute_interactive(code, output_hook=collect, timeout=60)
+        reply = self.client.execute_interactive(code, output_hook=collect, timeout=60)
+        self.status = str(reply["content"]["status"])
         return str(carriagereturn_pat.sub("", "".join(printed)))
 
     def stop(self) -> None:
@@ -324,6 +325,9 @@ def test_in_a_kernel(kernel: Kernel) -> None:
     assert kernel.run("from capas.errors import CapasError\nraise CapasError('one sentence')") == (
         "one sentence\n"
     )
+    assert kernel.status == "ok", "JupyterLab's Run All goes on with the next cell"
+    assert kernel.run("raise ValueError('a bug')") == "ValueError: a bug"
+    assert kernel.status == "error"
     assert kernel.run("!printf 'a\\nb'") == "a\nb"
     assert kernel.run("import sys; print(type(sys.stdout).__name__)") == "OutStream\n"
 
