@@ -27,7 +27,7 @@ def draw(d: Drawing) -> None:
         ),
         (
             "KVM",
-            "Linux; Google Cloud, AWS Nitro",
+            "Linux; Proxmox, OpenStack",
             [("hardware", "hardware"), ("Linux + KVM", "kernel")],
         ),
         (

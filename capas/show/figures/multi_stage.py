@@ -4,12 +4,12 @@ from capas.show.drawing import MARGIN, SMALL, Drawing, Words
 
 TITLE = ("Two stages: what goes along, what stays behind", "Dos etapas: qué pasa y qué queda")
 ALT = (
-    "The first stage has the base, Pipenv, pip's leavings, the virtual environment, the app and "
-    "an empty data folder. COPY --from takes the last three into the second stage, which starts "
-    "from a clean base; only the second stage becomes the image.",
-    "La primera etapa tiene la base, Pipenv, lo que deja pip, el entorno virtual, la aplicación "
-    "y una carpeta vacía de datos. COPY --from lleva estos tres últimos a la segunda etapa, que "
-    "parte de una base limpia; sólo la segunda etapa se convierte en la imagen.",
+    "The first stage has the base, Pipenv, its lists of packages, the virtual environment, the "
+    "app and an empty data folder. COPY --from takes the last three into the second stage, which "
+    "starts from a clean base; only the second stage becomes the image.",
+    "La primera etapa tiene la base, Pipenv, sus listas de paquetes, el entorno virtual, la "
+    "aplicación y una carpeta vacía de datos. COPY --from lleva estos tres últimos a la segunda "
+    "etapa, que parte de una base limpia; sólo esta se convierte en la imagen.",
 )
 HEIGHT = 560
 LEFT, RIGHT, WIDE = MARGIN + 30, 590, 300
