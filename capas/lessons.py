@@ -426,7 +426,11 @@ def _execute(
             resources={"metadata": {"path": str(folder)}},
             on_cell_start=begin,
         )
-        environment = {**os.environ, "CAPAS_WORK": str(scratch), "CAPAS_LANG": language}
+        environment = {
+            **os.environ,
+            **{"CAPAS_WORK": str(scratch), "CAPAS_LANG": language},
+            "CAPAS_BUILD": "1",  # an error in a cell is an error, engine or not
+        }
         try:
             # As nbval starts it: what a kernel itself says is not the lesson's.
             client.execute(cleanup_kc=True, env=environment, stderr=subprocess.DEVNULL)

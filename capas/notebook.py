@@ -74,6 +74,8 @@ def connect() -> None:
             print(told(error))
         else:
             os.environ.update(_connected.environment())
+        if _connected is None and not os.environ.get("CAPAS_BUILD"):
+            _errors_follow()
 
 
 def _shared_engine(report: Callable[[str], None]) -> "Engine":
@@ -257,8 +259,11 @@ def wait_for_http(url: str, seconds: float = 30, containing: str = "") -> str:
     """Wait until `url` answers with a text that contains `containing`, and return that text.
 
     A server error (5xx) means "not yet"; any other status is an answer. When there is
-    none within `seconds`, prints one sentence and returns an empty text.
+    none within `seconds`, prints one sentence and returns an empty text; so, at once and in
+    silence, in a kernel without an engine: nothing was started there, as was said before.
     """
+    if _connected is None and _shell():
+        return ""
     # Neither a proxy nor its refusal says anything about a server on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds
@@ -343,6 +348,31 @@ def _plain_errors() -> None:
 
     if shell := _shell():
         shell.set_custom_exc((CapasError,), show)
+
+
+def _errors_follow() -> None:
+    """Without an engine: tell any error of a cell in one line, and let “Run All” go on.
+
+    What the cells before could not make is missing in those after them; that was said once,
+    and a traceback about a name that is not defined would only hide it.
+    """
+
+    def show(_shell: Any, kind: Any, error: BaseException, _trace: Any, **_more: Any) -> None:
+        if isinstance(error, CapasError):
+            print(error)
+        else:
+            print(
+                _("{error} (No engine answers: what earlier cells make is missing.)").format(
+                    error=f"{kind.__name__}: {error}"
+                )
+            )
+
+    def go_on(result: Any) -> None:
+        result.error_before_exec = result.error_in_exec = None
+
+    if shell := _shell():
+        shell.set_custom_exc((Exception,), show)
+        shell.events.register("post_run_cell", go_on)
 
 
 def _tidy_commands() -> None:

@@ -281,7 +281,8 @@ class Kernel:
             elif message["header"]["msg_type"] == "error":
                 printed.append(f"{content['ename']}: {content['evalue']}")
 
-        self.client.execute_interactive(code, output_hook=collect, timeout=60)
+        reply = self.client.execute_interactive(code, output_hook=collect, timeout=60)
+        self.status = reply["content"]["status"]
         return str(carriagereturn_pat.sub("", "".join(printed)))
 
     def stop(self) -> None:
@@ -319,6 +320,12 @@ def test_in_a_kernel(kernel: Kernel) -> None:
         " Container x  Started\nrun -p 81 -f {{.Names}}\n"
     )
     assert kernel.run("print(_exit_code)") == "3\n"
+    assert kernel.run("absent") == (
+        "NameError: name 'absent' is not defined "
+        "(No engine answers: what earlier cells make is missing.)\n"
+    )
+    assert kernel.status == "ok", "“Run All” would stop here"
+    assert kernel.run("print(repr(capas.wait_for_http('http://127.0.0.1:1/')))") == "''\n"
     assert kernel.run("def f(inner):\n    !echo {inner}\nf(7)") == "7\n", "local names"
     assert "Starting" in kernel.run("os.environ['CAPAS_RAW'] = '1'\n!docker up")
     assert kernel.run("from capas.errors import CapasError\nraise CapasError('one sentence')") == (
