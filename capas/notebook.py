@@ -368,7 +368,8 @@ def _errors_follow() -> None:
             )
 
     def go_on(result: Any) -> None:
-        result.error_before_exec = result.error_in_exec = None
+        if not isinstance(result.error_in_exec, KeyboardInterrupt):  # who interrupts, stops
+            result.error_before_exec = result.error_in_exec = None
 
     if shell := _shell():
         shell.set_custom_exc((Exception,), show)
