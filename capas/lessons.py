@@ -430,7 +430,7 @@ def _execute(
             **os.environ,
             "CAPAS_WORK": str(scratch),
             "CAPAS_LANG": language,
-            "CAPAS_STRICT": "1",  # what a machine lacks must not become a stored output
+            "CAPAS_BUILD": "1",  # what a machine lacks must not become a stored output
         }
         try:
             # As nbval starts it: what a kernel itself says is not the lesson's.

@@ -62,7 +62,6 @@ def connect() -> None:
     global _connected
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    _plain_errors()
     _tidy_commands()
     if _connected is None:
         try:
@@ -74,6 +73,7 @@ def connect() -> None:
             print(told(error))
         else:
             os.environ.update(_connected.environment())
+    _plain_errors()
 
 
 def _shared_engine(report: Callable[[str], None]) -> "Engine":
@@ -268,8 +268,11 @@ def wait_for_http(url: str, seconds: float = 30, containing: str = "") -> str:
     """Wait until `url` answers with a text that contains `containing`, and return that text.
 
     A server error (5xx) means "not yet"; any other status is an answer. When there is
-    none within `seconds`, prints one sentence and returns an empty text.
+    none within `seconds`, prints one sentence and returns an empty text; so, at once and in
+    silence, in a kernel without an engine: nothing was started there, as was said before.
     """
+    if _connected is None and _shell():
+        return ""
     # Neither a proxy nor its refusal says anything about a server on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds
@@ -347,21 +350,36 @@ def _shell() -> Any:
 
 
 def _plain_errors() -> None:
-    """Let a `CapasError` in a cell appear as its sentence, not as a traceback."""
+    """Let what a machine lacks appear as a sentence, and “Run All” go on after it.
 
-    def show(_shell: Any, _kind: Any, error: BaseException, _trace: Any, **_more: Any) -> None:
-        print(error)
+    That is a `CapasError`; and in a kernel without an engine, any error: what the cells before
+    could not make is missing in those after them. That was said once, and a traceback about a
+    name that is not defined would only hide it. Where a lesson is built, an error is an error.
+    """
 
-    def forgive(result: Any) -> None:
-        # Told is told: *Run All* is to go on with the cells that can do without.
-        if isinstance(result.error_in_exec, CapasError):
+    def show(_shell: Any, kind: Any, error: BaseException, _trace: Any, **_more: Any) -> None:
+        if isinstance(error, CapasError):
+            print(error)
+        else:
+            print(
+                _("{error} (No engine answers: what earlier cells make is missing.)").format(
+                    error=f"{kind.__name__}: {error}"
+                )
+            )
+
+    def go_on(result: Any) -> None:
+        expected = (CapasError,) if _connected else (Exception,)  # who interrupts, stops
+        if isinstance(result.error_in_exec, expected):
             result.error_in_exec = None
+        if not _connected:
+            result.error_before_exec = None
 
     if shell := _shell():
-        shell.set_custom_exc((CapasError,), show)
-        if not os.environ.get("CAPAS_STRICT") and not getattr(shell, "capas_forgives", False):
-            shell.events.register("post_run_cell", forgive)
-            shell.capas_forgives = True
+        building = bool(os.environ.get("CAPAS_BUILD"))
+        shell.set_custom_exc((CapasError,) if _connected or building else (Exception,), show)
+        if not building and not getattr(shell, "capas_goes_on", False):
+            shell.events.register("post_run_cell", go_on)
+            shell.capas_goes_on = True
 
 
 def _tidy_commands() -> None:

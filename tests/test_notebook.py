@@ -18,6 +18,7 @@ import pytest
 from nbval.plugin import carriagereturn_pat
 
 from capas import notebook
+from capas.engine import Engine
 from capas.errors import CapasError
 from capas.language import use
 from tests.engine.conftest import downloads  # noqa: F401
@@ -320,16 +321,36 @@ def test_in_a_kernel(kernel: Kernel) -> None:
         " Container x  Started\nrun -p 81 -f {{.Names}}\n"
     )
     assert kernel.run("print(_exit_code)") == "3\n"
+    assert kernel.run("absent") == (
+        "NameError: name 'absent' is not defined "
+        "(No engine answers: what earlier cells make is missing.)\n"
+    )
+    assert kernel.status == "ok", "“Run All” would stop here"
+    assert kernel.run("print(repr(capas.wait_for_http('http://127.0.0.1:1/')))") == "''\n"
     assert kernel.run("def f(inner):\n    !echo {inner}\nf(7)") == "7\n", "local names"
     assert "Starting" in kernel.run("os.environ['CAPAS_RAW'] = '1'\n!docker up")
     assert kernel.run("from capas.errors import CapasError\nraise CapasError('one sentence')") == (
         "one sentence\n"
     )
     assert kernel.status == "ok", "JupyterLab's Run All goes on with the next cell"
-    assert kernel.run("raise ValueError('a bug')") == "ValueError: a bug"
-    assert kernel.status == "error"
     assert kernel.run("!printf 'a\\nb'") == "a\nb"
     assert kernel.run("import sys; print(type(sys.stdout).__name__)") == "OutStream\n"
+
+
+@pytest.mark.engine
+def test_with_an_engine_only_what_is_expected_is_passed_over(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPAS_ENGINE", engine.host)
+    kernel = Kernel(tmp_path)
+    try:
+        assert kernel.run("import capas") == ""
+        kernel.run("from capas.errors import CapasError\nraise CapasError('one sentence')")
+        assert kernel.status == "ok"
+        assert kernel.run("raise ValueError('a bug')") == "ValueError: a bug"
+        assert kernel.status == "error"
+    finally:
+        kernel.stop()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

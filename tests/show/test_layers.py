@@ -89,6 +89,12 @@ def test_shared_bytes_are_counted_once() -> None:
     assert beside(ONE, TWO).alt.count("ADD rootfs") == 1
 
 
+def test_sizes_beside_each_other_add_up_as_they_are_shown() -> None:
+    one = image("a:1", ("RUN a", 148_490_000, "a"))
+    other = image("b:1", ("RUN b", 128_490_000, "b"))
+    assert "148MB + 128MB = 276MB." in beside(one, other).alt
+
+
 def test_a_long_instruction_is_cut_not_refused() -> None:
     long = image(f"capas/{'name' * 30}", (f"RUN {'apt-get install ' * 40}", 10**12, "a"))
     for spoken in language.languages():
