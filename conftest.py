@@ -53,7 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out by --fast what is slow."""
     for item in items:
         notebook = _notebook(item)
-        if config.getoption("--fast") and (notebook or item.get_closest_marker("engine")):
+        slow = notebook or item.get_closest_marker("engine") or item.get_closest_marker("vm")
+        if config.getoption("--fast") and slow:
             item.add_marker(pytest.mark.skip(reason="left out by --fast"))
 
 

@@ -108,7 +108,9 @@ def _engine(report: Callable[[str], None]) -> "Engine":
             ours()
 
 
-def prepare(lesson: str, images: Iterable[str] = (), copy: Iterable[str] = ()) -> None:
+def prepare(
+    lesson: str, images: Iterable[str] = (), copy: Iterable[str] = (), *, vm: bool = False
+) -> None:
     """Get ready for a lesson: wait for its images, and go to a fresh scratch folder.
 
     The folder is ``work/<lesson>``; an older one in which something was changed is kept as
@@ -119,6 +121,7 @@ def prepare(lesson: str, images: Iterable[str] = (), copy: Iterable[str] = ()) -
         lesson: name of the folder: the lesson's file name without its ending.
         images: base images that the lesson needs.
         copy: folders or files of the repository to copy into the scratch folder.
+        vm: whether the lesson starts virtual machines: fetch what they need.
     """
     with _progress() as report:
         wanted = list(images)
@@ -127,6 +130,14 @@ def prepare(lesson: str, images: Iterable[str] = (), copy: Iterable[str] = ()) -
 
             try:
                 base_images.wait(_connected, wanted, report)
+            except CapasError as error:
+                report("")
+                print(error)
+        if vm:
+            from capas.vm import prepare as prepare_machines
+
+            try:
+                prepare_machines(report)
             except CapasError as error:
                 report("")
                 print(error)

@@ -55,7 +55,7 @@ def _take(path: Path, report: Report) -> int:
                     return descriptor
         except BlockingIOError:
             if not told:
-                report(_("Another process is preparing the engine: waiting for it…"))
+                report(_("Another process is preparing the same: waiting for it…"))
                 told = True
             time.sleep(0.05)
         except BaseException:

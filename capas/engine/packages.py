@@ -22,6 +22,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import filter as filter_names
+from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -102,23 +104,35 @@ def cache() -> tuple[Path, bool]:
     return paths.home() / "cache", False
 
 
-def unpack(names: Sequence[str], target: Path, report: Report = quiet, title: str = "") -> None:
+def unpack(
+    names: Sequence[str],
+    target: Path,
+    report: Report = quiet,
+    title: str = "",
+    *,
+    dependencies: bool = False,
+    room: int = 750,
+) -> None:
     """Fetch the packages and unpack them into `target`, unless that is done.
 
-    The caller keeps others from doing so at once. Raises `EngineError` in one sentence when
-    there is no way to the packages or no room.
+    With `dependencies`, also the packages that they need and this machine lacks. `room` is
+    what that takes on the disk, in MB. The caller keeps others from doing so at once. Raises
+    `EngineError` in one sentence when there is no way to the packages or no room.
     """
     if has(target, names):
         return
+    from capas.engine.locking import lock
+
     store, lasting = cache()
     kept = _kept(store, names)
-    with _writing(target):
+    # The cache is emptied at the end: nobody else may be filling it meanwhile.
+    with lock(paths.home() / "packages.lock", report), _writing(target):
         if lasting and (kept / COMPLETE).exists():
             _replace(target, lambda new: _link_tree(kept, new))
             plugins(target)
             return
-        need_room(target, 750)
-        files = fetch(names, report, title)
+        need_room(target, room)
+        files = fetch(names, report, title, dependencies=dependencies)
         report(_("Unpacking {what}…").format(what=title or " ".join(names)))
         _replace(target, lambda new: _extract(files, names, new))
         if lasting:
@@ -149,7 +163,8 @@ def has(target: Path, names: Sequence[str]) -> bool:
     """Say whether all these packages are unpacked there."""
     with contextlib.suppress(OSError):
         files = (target / COMPLETE).read_text().split()
-        return set(names) <= {file.split("_")[0] for file in files}
+        packages = {file.split("_")[0] for file in files}
+        return all(filter_names(packages, name.rpartition("/")[2]) for name in names)
     return False
 
 
@@ -163,8 +178,14 @@ def _kept(store: Path, names: Sequence[str]) -> Path:
     return store / "unpacked" / hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def fetch(names: Sequence[str], report: Report = quiet, title: str = "") -> list[Path]:
-    """Return the .deb files of the packages, fetched and verified where they are not yet here."""
+def fetch(
+    names: Sequence[str], report: Report = quiet, title: str = "", *, dependencies: bool = False
+) -> list[Path]:
+    """Return the .deb files of the packages, fetched and verified where they are not yet here.
+
+    A name that ends in ``*`` stands for the package that it depends on whose name begins so:
+    ``linux-image-cloud-amd64/linux-image-*`` for the kernel that this release has today.
+    """
     system = release()
     store = cache()[0]
     debs = store / "debs"
@@ -173,7 +194,8 @@ def fetch(names: Sequence[str], report: Report = quiet, title: str = "") -> list
         apt = _Apt(Path(apt_folder), system)
         report(_("Asking for the package lists…"))
         apt.update()
-        wanted = apt.wanted(names)
+        names = [apt.needed(*name.split("/")) if "/" in name else name for name in names]
+        wanted = apt.wanted(names, dependencies)
         missing = [file for file in wanted if not file.whole(debs)]
         if missing:
             size = sum(file.size for file in missing) / 1e6
@@ -286,10 +308,27 @@ class _Apt:
         """Fetch the lists."""
         self._run(["apt-get", "-qq", "update"])
 
-    def wanted(self, names: Sequence[str]) -> list[_File]:
-        """Return the files of these packages; raise `EngineError` if the engine's is too old."""
+    def needed(self, package: str, pattern: str) -> str:
+        """Return the first package that `package` depends on whose name fits the pattern."""
+        for line in self._run(["apt-cache", "depends", package]).splitlines():
+            kind, _colon, name = line.strip().partition(": ")
+            if kind.strip("|") == "Depends" and fnmatch(name, pattern):
+                return name
+        raise EngineError(
+            _("This machine's apt sources have no {package}.").format(package=package)
+        )
+
+    def wanted(self, names: Sequence[str], dependencies: bool = False) -> list[_File]:
+        """Return the files of these packages; raise `EngineError` if the engine's is too old.
+
+        With `dependencies`, also of what they need and dpkg has not installed here.
+        """
         pattern = re.compile(r"'(?P<uri>[^']+)' (?P<name>\S+) (?P<size>\d+) (?P<sum>\S+)")
         files = []
+        if dependencies:  # printed with MD5 sums only: just for the names
+            install = ["apt-get", "-qq", "install", "--no-install-recommends", "--reinstall"]
+            output = self._run([*install, "--print-uris", *names])
+            names = [match["name"].split("_")[0] for match in pattern.finditer(output)]
         output = self._run(["apt-get", "-qq", "download", "--print-uris", *names])
         for match in pattern.finditer(output):
             file = match["name"]
@@ -454,8 +493,9 @@ def need_room(path: Path, megabytes: int) -> None:
     if not _room(path, megabytes):
         raise EngineError(
             _(
-                "There is too little room on the disk of {folder}: the engine needs "
-                "{size} MB there; make room, or set CAPAS_HOME to a folder on a larger disk."
+                "There is too little room on the disk of {folder}: "
+                "{size} MB are needed there; make room, "
+                "or set CAPAS_HOME to a folder on a larger disk."
             ).format(folder=path.parent, size=megabytes)
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capas.show.chart import bars, spread
+    from capas.show.console import console
     from capas.show.namespaces import namespaces
     from capas.show.picture import Picture
     from capas.show.quiz import quiz
@@ -20,13 +21,24 @@ _WHERE = {
     "Source": "source",
     "Table": "table",
     "bars": "chart",
+    "console": "console",
     "doctor_table": "table",
     "namespaces": "namespaces",
     "quiz": "quiz",
     "spread": "chart",
 }
 
-__all__ = ["Picture", "Source", "Table", "bars", "doctor_table", "namespaces", "quiz", "spread"]
+__all__ = [
+    "Picture",
+    "Source",
+    "Table",
+    "bars",
+    "console",
+    "doctor_table",
+    "namespaces",
+    "quiz",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
