@@ -63,3 +63,14 @@ def test_every_colour_turns_dark_with_the_reader() -> None:
         assert light in style
         assert dark in style.partition("prefers-color-scheme:dark")[2]
         assert light not in drawn
+
+
+def test_the_three_worlds_have_their_names_and_colours() -> None:
+    language.use("es")
+    chart = spread({**RUNS, "VM, tcg": [2.0]}, "s", log=True)
+    assert chart.alt.startswith("proceso: mediana")
+    assert "VM, tcg" in texts(chart.svg)
+    style = chart.svg.partition("</style>")[0]
+    for role in ("application", "container", "guest"):
+        assert ROLES[role].light in style
+    assert bars({"process": 1.0}, "MB").alt == "proceso: 1 MB."
