@@ -22,14 +22,14 @@ from capas import vm
 from capas.engine import client
 from capas.errors import CapasError
 from capas.language import _
-from capas.vm.model import Parts
+from capas.show.chart import number
+from capas.show.table import Table
+from capas.vm.model import Accelerator, Parts
 
 T = TypeVar("T")
 
 IMAGE = "capas/world"
-"""What lesson 2 builds: busybox and nothing else."""
-BASE = "busybox"
-"""What a container is made of where that is not there."""
+"""What a container is made of; lesson 2 builds it: busybox and nothing else."""
 MEMORY_MB = 128
 """A guest's memory."""
 
@@ -181,6 +181,9 @@ class Process(_Piped):
         super().__init__()
         self._program = program
 
+    def __str__(self) -> str:
+        return _("process")
+
     def _open(self) -> None:
         self._pipe([str(self._program), *(["sh"] if "busybox" in self._program.name else [])])
 
@@ -207,6 +210,9 @@ class Container(_Piped):
         self._image = image
         self.name = f"capas-world-{secrets.token_hex(3)}"
         """The container's."""
+
+    def __str__(self) -> str:
+        return _("container")
 
     def _open(self) -> None:
         named = ["--name", self.name, "--label", "capas"]
@@ -257,9 +263,13 @@ class Container(_Piped):
 class Machine(World):
     """The shell of a virtual machine; see `vm.Guest` for the arguments."""
 
-    def __init__(self, parts: Parts, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(self, parts: Parts, accelerator: Accelerator, memory_mb: int = MEMORY_MB) -> None:
         self._parts = parts
-        self.guest = vm.Guest(memory_mb, parts=parts)
+        self._accelerator = accelerator
+        self.guest = vm.Guest(memory_mb, accelerator=accelerator, parts=parts)
+
+    def __str__(self) -> str:
+        return f"VM, {self._accelerator}"
 
     def _open(self) -> None:
         self.guest.start()
@@ -274,7 +284,7 @@ class Machine(World):
 
     def copy(self) -> "Machine":
         """Return another one like it, not started."""
-        return Machine(self._parts, self.guest.memory_mb)
+        return Machine(self._parts, self._accelerator, self.guest.memory_mb)
 
     @property
     def running(self) -> bool:
@@ -312,20 +322,14 @@ def three() -> dict[str, World]:
     program = made.busybox if made else next(map(Path, filter(None, [shutil.which("sh")])), None)
     if program:
         found["process"] = Process(program)
-    image = _asked(_image, None)
-    if image and shutil.which("docker"):
-        found["container"] = Container(image)
+    if shutil.which("docker") and _asked(lambda engine: bool(engine.images.get(IMAGE)), False):
+        found["container"] = Container(IMAGE)
     else:
         print(_("Without a Docker Engine there is no container to compare with."))
     if made:
-        found[f"VM, {accelerator.choose(made)}"] = Machine(made)
+        machine = Machine(made, accelerator.choose(made))
+        found[str(machine)] = machine
     return found
-
-
-def _image(engine: Any) -> str | None:
-    """Return what a container can be made of, or None."""
-    tags = {tag for image in engine.images.list() for tag in image.tags}
-    return next((name for name in (IMAGE, BASE) if f"{name}:latest" in tags), None)
 
 
 def _asked(question: Callable[[Any], T], otherwise: T) -> T:
@@ -340,12 +344,12 @@ def _asked(question: Callable[[Any], T], otherwise: T) -> T:
         return otherwise
 
 
-def seconds(action: Callable[[], object], runs: int = 5) -> list[float]:
-    """Return how many seconds each of `runs` runs of `action` took."""
+def seconds(world: World, command: str, runs: int = 5) -> list[float]:
+    """Return how many seconds each of `runs` runs of a command took."""
     found = []
     for _run in range(runs):
         began = time.perf_counter()
-        action()
+        world.run(command)
         found.append(time.perf_counter() - began)
     return found
 
@@ -380,6 +384,34 @@ def stop(worlds: Iterable[World]) -> None:
 def medians(runs: Mapping[str, Iterable[float]]) -> dict[str, float]:
     """Return the median of what was measured, by name."""
     return {name: statistics.median(values) for name, values in runs.items()}
+
+
+def relative(values: Mapping[str, float]) -> dict[str, float]:
+    """Return values as multiples of the first one, the process's where there is one."""
+    return {name: value / next(iter(values.values())) for name, value in values.items()}
+
+
+def table(rows: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return what was measured as a table: a row for each quantity, a column for each world."""
+    said = {
+        "start, ms": _("start, ms"),
+        "start of five, ms": _("start of five, ms"),
+        "memory, MB": _("memory, MB"),
+        "memory of five, MB": _("memory of five, MB"),
+        "one more copy, MB": _("one more copy, MB"),
+        "disk, MB": _("disk, MB"),
+        "computing, ×": _("computing, ×"),
+        "system calls, ×": _("system calls, ×"),
+    }
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    worlds = {"process": _("process"), "container": _("container")}
+    return Table(
+        ["", *(worlds.get(name, name) for name in names)],
+        [
+            [said.get(what, what), *(number(row[name]) if name in row else "—" for name in names)]
+            for what, row in rows.items()
+        ],
+    )
 
 
 def resident_mb(pid: int) -> float:

@@ -13,6 +13,7 @@ import pytest
 from capas import language, vm, worlds
 from capas.engine import Engine
 from capas.errors import CapasError
+from capas.vm import accelerator
 from capas.vm.parts import parts
 
 SH = Path(shutil.which("sh") or "/bin/sh")
@@ -93,14 +94,24 @@ def test_when_one_copy_fails_none_is_left(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_measuring() -> None:
-    found = worlds.seconds(lambda: time.sleep(0.02), runs=3)
+    with worlds.Process(SH) as world:
+        found = worlds.seconds(world, "sleep 0.1", runs=3)
     assert len(found) == 3
-    assert min(found) >= 0.02
+    assert min(found) >= 0.1
     assert len(worlds.starts(worlds.Process(SH), 2)) == 2
     assert worlds.medians({"a": [3.0, 1.0, 100.0]}) == {"a": 3.0}
+    assert worlds.relative({"process": 2.0, "container": 3.0}) == {"process": 1, "container": 1.5}
+    assert worlds.relative({}) == {}
     assert worlds.resident_mb(os.getpid()) > 5
     with pytest.raises(CapasError, match="no process"):
         worlds.resident_mb(2**22 + 1)
+
+
+def test_the_table_speaks_the_readers_language() -> None:
+    language.use("es")
+    table = worlds.table({"start, ms": {"process": 0.0012, "VM, kvm": 1234.5}, "mine": {}})
+    assert table.head == ["", "proceso", "VM, kvm"]
+    assert table.rows == [["arranque, ms", "0,0012", "1.230"], ["mine", "—", "—"]]
 
 
 def test_without_engine_and_qemu_there_is_still_a_process(
@@ -164,7 +175,10 @@ def test_a_virtual_machine_has_another_kernel() -> None:
     except CapasError as error:
         pytest.skip(str(error))
     ask = "cat /proc/sys/kernel/random/boot_id"
-    with worlds.Machine(made) as machine, worlds.Process(made.busybox) as process:
+    with (
+        worlds.Machine(made, accelerator.choose(made)) as machine,
+        worlds.Process(made.busybox) as process,
+    ):
         assert machine.run(ask) != process.run(ask)
         assert machine.run("busybox | head -1") == process.run(f"{made.busybox} | head -1")
         assert machine.memory_mb > process.memory_mb

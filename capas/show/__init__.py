@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capas.show.chart import bars, number, spread
+    from capas.show.chart import bars, spread
     from capas.show.console import console
     from capas.show.namespaces import namespaces
     from capas.show.picture import Picture
@@ -24,7 +24,6 @@ _WHERE = {
     "console": "console",
     "doctor_table": "table",
     "namespaces": "namespaces",
-    "number": "chart",
     "quiz": "quiz",
     "spread": "chart",
 }
@@ -37,7 +36,6 @@ __all__ = [
     "console",
     "doctor_table",
     "namespaces",
-    "number",
     "quiz",
     "spread",
 ]

@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.picture import Picture
 from capas.show.style import ROLES, SURFACES, chart_style
@@ -50,6 +51,8 @@ def spread(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    if not runs:
+        raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
     runs = {_known(name): values for name, values in runs.items()}
     roles = {_known(name): role for name, role in (roles or WORLDS).items()}
     names = list(runs)
@@ -111,6 +114,8 @@ def bars(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    if not values:
+        raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
     values = {_known(name): value for name, value in values.items()}
     roles = {_known(name): role for name, role in (roles or WORLDS).items()}
     names = list(values)

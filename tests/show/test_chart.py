@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from capas import language
+from capas.errors import CapasError
 from capas.show import bars, spread
 from capas.show.chart import number
 from capas.show.style import ROLES, SURFACES
@@ -74,3 +75,9 @@ def test_the_three_worlds_have_their_names_and_colours() -> None:
     for role in ("application", "container", "guest"):
         assert ROLES[role].light in style
     assert bars({"process": 1.0}, "MB").alt == "proceso: 1 MB."
+
+
+def test_nothing_measured_is_a_sentence() -> None:
+    for chart in (spread, bars):
+        with pytest.raises(CapasError, match="Nothing was measured"):
+            chart({}, "s")
