@@ -394,8 +394,8 @@ def relative(values: Mapping[str, float]) -> dict[str, float]:
 def table(rows: Mapping[str, Mapping[str, float]]) -> Table:
     """Return what was measured as a table: a row for each quantity, a column for each world."""
     said = {
-        "start, ms": _("start, ms"),
-        "start of five, ms": _("start of five, ms"),
+        "start, s": _("start, s"),
+        "start of five, s": _("start of five, s"),
         "memory, MB": _("memory, MB"),
         "memory of five, MB": _("memory of five, MB"),
         "one more copy, MB": _("one more copy, MB"),

@@ -109,9 +109,9 @@ def test_measuring() -> None:
 
 def test_the_table_speaks_the_readers_language() -> None:
     language.use("es")
-    table = worlds.table({"start, ms": {"process": 0.0012, "VM, kvm": 1234.5}, "mine": {}})
+    table = worlds.table({"start, s": {"process": 0.0012, "VM, kvm": 1234.5}, "mine": {}})
     assert table.head == ["", "proceso", "VM, kvm"]
-    assert table.rows == [["arranque, ms", "0,0012", "1.230"], ["mine", "—", "—"]]
+    assert table.rows == [["arranque, s", "0,0012", "1.230"], ["mine", "—", "—"]]
 
 
 def test_without_engine_and_qemu_there_is_still_a_process(
