@@ -32,6 +32,8 @@ IMAGE = "capas/world"
 """What a container is made of; lesson 2 builds it: busybox and nothing else."""
 MEMORY_MB = 128
 """A guest's memory."""
+PATIENCE = 10.0
+"""Seconds in which a shell must have ended that was asked to."""
 
 
 class World(ABC):
@@ -111,6 +113,8 @@ class _Piped(World):
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
+                # A Ctrl-C is for the one who waits, not for all the shells.
+                start_new_session=True,
             )
         except OSError as error:
             raise CapasError(
@@ -138,6 +142,10 @@ class _Piped(World):
                     if line.rstrip("\n") == mark:
                         return "".join(lines).strip("\n")
                     lines.append(line)
+            except BaseException:  # interrupted: what it still says would be the next answer
+                shell.kill()
+                self.stop()
+                raise
             finally:
                 timer.cancel()
         said = "".join(lines).strip()
@@ -153,13 +161,11 @@ class _Piped(World):
         shell, self._shell = self._shell, None
         if shell is None:
             return
-        with suppress(OSError, ValueError):
-            shell.communicate("exit\n", timeout=10)
-        with suppress(subprocess.TimeoutExpired):
-            shell.wait(timeout=0)
-            return
-        shell.kill()
-        shell.wait()
+        with suppress(OSError, ValueError, subprocess.TimeoutExpired):
+            shell.communicate("exit\n", timeout=PATIENCE)
+        if shell.poll() is None:
+            shell.kill()
+            shell.wait()
 
     @property
     def running(self) -> bool:

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -66,6 +69,30 @@ def test_a_command_that_does_not_end_is_ended() -> None:
             world.run("while :; do :; done", seconds=0.3)
         assert time.monotonic() - began < 20
         assert not world.running
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, it is another signal")
+def test_what_is_interrupted_is_ended() -> None:
+    main = threading.main_thread().ident or 0
+    with worlds.Process(SH) as world:
+        pid = world.pid
+        threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            world.run("while :; do :; done")
+        assert not world.running
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_busy_shell_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = worlds.Process(SH).start()
+    shell = world._shell
+    assert shell
+    assert shell.stdin
+    shell.stdin.write("while :; do :; done\n")
+    shell.stdin.flush()
+    monkeypatch.setattr(worlds, "PATIENCE", 0.2)
+    world.stop()
+    assert shell.returncode != 0
 
 
 def test_copies_are_worlds_of_their_own() -> None:
