@@ -10,12 +10,22 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.picture import Picture
 from capas.show.style import ROLES, SURFACES, chart_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+WORLDS = {"process": "application", "container": "container"}
+"""What a process and a container are coloured by; ``VM, …`` is a guest."""
+
+
+def _known(name: str) -> str:
+    """Return a name in the reader's language, where the course compares such things often."""
+    return {"process": _("process"), "container": _("container")}.get(name, name)
+
 
 Runs = Mapping[str, Sequence[float]]
 """What was measured, run by run, by the name of what it was measured of."""
@@ -25,7 +35,7 @@ def spread(
     runs: Runs,
     unit: str,
     *,
-    title: str,
+    title: str = "",
     roles: Mapping[str, str] | None = None,
     log: bool = False,
 ) -> Picture:
@@ -41,6 +51,10 @@ def spread(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    if not runs:
+        raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
+    runs = {_known(name): values for name, values in runs.items()}
+    roles = {_known(name): role for name, role in (roles or WORLDS).items()}
     names = list(runs)
     medians = {name: statistics.median(values) for name, values in runs.items()}
     with rc_context(chart_style() | {"axes.grid.axis": "x"}):  # type: ignore[arg-type]
@@ -48,7 +62,7 @@ def spread(
         axes = figure.subplots()
         smallest = min(min(values) for values in runs.values())
         for row, name in enumerate(names):
-            colour = ROLES[(roles or {}).get(name, "client")].light
+            colour = ROLES[roles.get(name, "guest" if name.startswith("VM") else "client")].light
             values = list(runs[name])
             if not log:  # from where would a bar begin?
                 axes.barh(row, medians[name], height=0.46, color=colour, alpha=0.28)
@@ -86,26 +100,30 @@ def spread(
             )
             for name in names
         )
-        return Picture(_svg(figure), f"{title}: {told}.")
+        return Picture(_svg(figure), f"{title}: {told}." if title else f"{told}.")
 
 
 def bars(
     values: Mapping[str, float],
     unit: str,
     *,
-    title: str,
+    title: str = "",
     roles: Mapping[str, str] | None = None,
 ) -> Picture:
     """Return a chart with one horizontal bar for each name, for what does not vary (bytes)."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    if not values:
+        raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
+    values = {_known(name): value for name, value in values.items()}
+    roles = {_known(name): role for name, role in (roles or WORLDS).items()}
     names = list(values)
     with rc_context(chart_style() | {"axes.grid.axis": "x"}):  # type: ignore[arg-type]
         figure = Figure(figsize=(9.6, 1.3 + 0.5 * len(names)), layout="constrained")
         axes = figure.subplots()
         for row, name in enumerate(names):
-            colour = ROLES[(roles or {}).get(name, "image")].light
+            colour = ROLES[roles.get(name, "guest" if name.startswith("VM") else "image")].light
             axes.barh(row, values[name], height=0.6, color=colour)
             axes.annotate(
                 f"{number(values[name])} {unit}",
@@ -122,7 +140,7 @@ def bars(
         axes.set_xlabel(unit)
         axes.set_title(title)
         told = "; ".join(f"{name}: {number(values[name])} {unit}" for name in names)
-        return Picture(_svg(figure), f"{title}: {told}.")
+        return Picture(_svg(figure), f"{title}: {told}." if title else f"{told}.")
 
 
 def number(value: float) -> str:

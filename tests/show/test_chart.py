@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from capas import language
+from capas.errors import CapasError
 from capas.show import bars, spread
 from capas.show.chart import number
 from capas.show.style import ROLES, SURFACES
@@ -63,3 +64,20 @@ def test_every_colour_turns_dark_with_the_reader() -> None:
         assert light in style
         assert dark in style.partition("prefers-color-scheme:dark")[2]
         assert light not in drawn
+
+
+def test_the_three_worlds_have_their_names_and_colours() -> None:
+    language.use("es")
+    chart = spread({**RUNS, "VM, tcg": [2.0]}, "s", log=True)
+    assert chart.alt.startswith("proceso: mediana")
+    assert "VM, tcg" in texts(chart.svg)
+    style = chart.svg.partition("</style>")[0]
+    for role in ("application", "container", "guest"):
+        assert ROLES[role].light in style
+    assert bars({"process": 1.0}, "MB").alt == "proceso: 1 MB."
+
+
+def test_nothing_measured_is_a_sentence() -> None:
+    for chart in (spread, bars):
+        with pytest.raises(CapasError, match="Nothing was measured"):
+            chart({}, "s")
