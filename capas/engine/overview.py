@@ -45,7 +45,7 @@ _COMMANDS: dict[Kind, dict[str, tuple[str, ...]]] = {
 }
 _OFFERED = {
     "running": ("stop", "restart", "pause", "remove-running"),
-    "paused": ("unpause", "remove-running"),
+    "paused": ("unpause", "stop", "restart", "remove-running"),
     "restarting": ("stop", "restart", "remove-running"),
     "created": ("start", "remove"),
     "exited": ("start", "remove"),

@@ -114,23 +114,33 @@ class Watch:
                 yield {"type": "rows", "kind": kind, "put": list(rows.values()), "gone": []}
             past = {key: [list(one) for one in many] for key, many in self.usage.items()}
             yield {"type": "past", "of": past}
-            if self._chosen_id:
-                if self._details is not None:
-                    yield self._details_message()
-                lines = list(self._log)
-                yield {"type": "log", "id": self._chosen_id, "lines": lines, "anew": True}
+            yield from self._of_chosen()
+
+    def _of_chosen(self) -> Iterator[Message]:
+        if self._chosen_id:
+            if self._details is not None:
+                yield self._details_message()
+            lines = list(self._log)
+            yield {"type": "log", "id": self._chosen_id, "lines": lines, "anew": True}
 
     def choose(self, container: str) -> None:
-        """Follow the log of this container (its id; empty: of none), and tell its details."""
+        """Follow the log of this container (its id; empty: of none), and tell its details.
+
+        Chosen again, it is told again what is known: a second view has heard nothing of it yet.
+        """
         with self._lock:
-            if container == self._chosen_id or not self._threads:
+            if not self._threads:
                 return
-            self._chosen += 1
-            self._chosen_id = container
-            self._details = None
-            self._log.clear()
-            if container:
-                self._spawn(self._follow, self._stop, container, self._chosen)
+            known = list(self._of_chosen()) if container == self._chosen_id else []
+            if container != self._chosen_id:
+                self._chosen += 1
+                self._chosen_id = container
+                self._details = None
+                self._log.clear()
+                if container:
+                    self._spawn(self._follow, self._stop, container, self._chosen)
+        for message in known:
+            self._told(message)
         if container:
             self._changed.set()
 

@@ -191,6 +191,7 @@ def _words() -> dict[str, str]:
         "subnet": _("Subnet"),
         "foreign": _("not the course's own"),
         "none": _("Nothing here."),
+        "hidden": _("Hidden by the filter: {n}."),
         "waiting": _("Asking the engine …"),
         "list": _("This list is:"),
         "figures": _("CPU and memory are:"),

@@ -34,7 +34,7 @@ def pivot_root(new, old):
 
 
 def keep_capabilities(mask):
-    """Give up for good all capabilities of root but those whose bits are set in `mask`."""
+    """Give up all capabilities of root but those in `mask`: for good, from the next exec on."""
     with open("/proc/sys/kernel/cap_last_cap") as file:
         last = int(file.read())
     for number in range(last + 1):

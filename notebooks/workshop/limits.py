@@ -1,5 +1,6 @@
 """Limits: a control group of the kernel, in version 2 or 1. See cgroups(7)."""
 
+import sys
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -30,7 +31,11 @@ def limit(name, megabytes, processes):
 
 
 def make_room():
-    """In version 2 a group may hold processes or hand limits on, not both: move them down."""
+    """In version 2 a group may hold processes or hand limits on, not both: move them down.
+
+    A `docker exec` after this still works: runc then puts its process where the container's
+    first one is (https://github.com/opencontainers/runc/issues/2356).
+    """
     wanted = "+memory +pids"
     control = CGROUPS / "cgroup.subtree_control"
     if set(wanted.replace("+", "").split()) <= set(control.read_text().split()):
@@ -42,4 +47,7 @@ def make_room():
             (rest / "cgroup.procs").write_text(pid)
         except ProcessLookupError:  # it has ended meanwhile
             pass
-    control.write_text(wanted)
+    try:
+        control.write_text(wanted)
+    except OSError as error:
+        sys.exit(f"no limits for memory and processes on this machine: {error.strerror}")

@@ -126,6 +126,11 @@ def test_every_action_offered_does_what_it_says(engine: Engine) -> None:
             ("start", "running"),
             ("stop", "exited"),
             ("start", "running"),
+            ("pause", "paused"),
+            ("restart", "running"),
+            ("pause", "paused"),
+            ("stop", "exited"),
+            ("start", "running"),
             ("remove-running", None),
         ]:
             found = {row["name"]: row for row in overview.snapshot(client)["containers"]}
@@ -157,6 +162,12 @@ def test_a_watch_tells_what_happens_and_ends_its_threads(engine: Engine) -> None
         engine.run("start", "capas-overview-talks", check=True)
         wait_for(lambda: lines_of(told) == ["hello", "bye", "hello", "bye"])
         wait_for(lambda: dict(told.of("details")[-1]["facts"])["exit code"] == "3")
+        # Chosen once more, by a page that was loaded anew: it is told what is known.
+        details = len(told.of("details"))
+        watch.choose(key)
+        assert len(told.of("details")) == details + 1
+        assert told.of("log")[-1]["anew"]
+        assert told.of("log")[-1]["lines"] == ["hello", "bye", "hello", "bye"]
         engine.run("rm", "--force", "capas-overview-talks", check=True)
         wait_for(lambda: any(key in message["gone"] for message in told.of("rows")))
     count = len(told)

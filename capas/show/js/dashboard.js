@@ -15,12 +15,15 @@ const COLUMNS = {
   networks: ["name", "driver", "subnet", "used", "actions"],
 };
 const SIGNS = { running: "●", paused: "‖", restarting: "↻", exited: "○", created: "·", dead: "✗" };
+const BACK = { pause: "unpause", unpause: "pause", stop: "start", start: "stop", restart: "start" };
 const POINTS = 40;
 
 const STYLE = `
+.capas-dash { container-type: inline-size; }
 .capas-dash [role="tablist"] { display: flex; flex-wrap: wrap; gap: 4px; border-bottom: 1.5px solid var(--capas-line); }
 .capas-dash [role="tab"] { border: 0; border-bottom: 4px solid transparent; border-radius: 8px 8px 0 0; background: none; }
-.capas-dash [role="tab"][aria-selected="true"] { border-bottom-color: var(--capas-image); font-weight: 700; }
+.capas-dash [role="tab"]:hover:not(:disabled) { border-color: transparent; text-decoration: underline; }
+.capas-dash [role="tab"][aria-selected="true"], .capas-dash [role="tab"][aria-selected="true"]:hover:not(:disabled) { border-bottom-color: var(--capas-image); font-weight: 700; text-decoration: none; }
 .capas-dash .bar { margin: 8px 0; justify-content: space-between; }
 .capas-dash .bar input[type="text"] { width: 170px; }
 .capas-dash .bar input[type="checkbox"] { accent-color: var(--capas-warn); }
@@ -31,21 +34,34 @@ const STYLE = `
 .capas-dash .list td { vertical-align: middle; overflow-wrap: anywhere; }
 .capas-dash .list td.num { min-width: 74px; font-variant-numeric: tabular-nums; }
 .capas-dash .list td.state { white-space: nowrap; }
-.capas-dash .list td button { min-height: 28px; padding: 1px 8px; font-size: 13px; margin: 1px 3px 1px 0; }
+.capas-dash .list td.c-actions { min-width: 160px; }
+.capas-dash .list td.c-actions button { min-height: 28px; padding: 1px 8px; font-size: 13px; margin: 1px 3px 1px 0; white-space: nowrap; }
+.capas-dash .list > p { position: sticky; left: 0; width: fit-content; }
+.capas-dash pre.said { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }
 .capas-dash .list tr.chosen td { background: var(--capas-container-fill); }
 .capas-dash button.link { border: 0; background: none; padding: 0 2px; text-align: left; text-decoration: underline; color: inherit; }
 .capas-dash button.sure { background: var(--capas-error); border-color: var(--capas-error); color: var(--capas-error-on); }
 .capas-dash .foreign { display: block; font-size: 12px; color: var(--capas-muted); }
 .capas-dash td.cpu .both { display: flex; gap: 4px; align-items: center; justify-content: space-between; white-space: nowrap; min-width: 104px; }
-.capas-dash td.memory span { white-space: nowrap; }
+.capas-dash td.memory span, .capas-dash td.ports span { white-space: nowrap; }
 .capas-dash button.link.mono { font-size: 13px; min-height: 28px; }
 .capas-dash svg.spark { display: block; } .capas-dash svg.spark polyline { fill: none; stroke: var(--capas-container-text); stroke-width: 1.5; }
 .capas-dash .said { min-height: 64px; margin: 8px 0; }
 .capas-dash .two { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 14px; }
-@media (max-width: 720px) { .capas-dash .two { grid-template-columns: minmax(0, 1fr); } }
+@container (max-width: 620px) {
+  .capas-dash .two { grid-template-columns: minmax(0, 1fr); }
+  .capas-dash .c-image, .capas-dash .c-ports { display: none; } /* the details tell them */
+  .capas-dash .containers table, .capas-dash .containers tbody { display: block; }
+  .capas-dash .containers thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .capas-dash .containers tr { display: flex; flex-wrap: wrap; align-items: center; border-bottom: 1px solid var(--capas-edge); }
+  .capas-dash .containers tr.chosen { background: var(--capas-container-fill); }
+  .capas-dash .containers td { border: 0; }
+  .capas-dash .containers td.c-actions { flex-basis: 100%; }
+}
 .capas-dash pre.log { height: 200px; overflow: auto; font-size: 13px; }
 .capas-dash .facts { height: 216px; overflow: auto; }
 .capas-dash .facts th, .capas-dash .facts td { padding: 2px 8px; font-size: 13px; overflow-wrap: anywhere; }
+.capas-dash .facts th { overflow-wrap: normal; width: 34%; }
 .capas-dash .facts code, .capas-dash h5 code, .capas-dash .list code { font-size: 13px; }
 .capas-dash h5 { overflow-wrap: anywhere; }
 .capas-dash h5 { margin: 8px 0 2px; font-size: 15px; color: inherit; }
@@ -157,6 +173,7 @@ function render({ model, el }) {
       const name = act.replace("-running", "");
       const button = make("button", { type: "button", textContent: words[name] });
       button.setAttribute("aria-label", `${words[name]} ${row.name}: ${command}`);
+      button.dataset.act = name;
       const allowed = row.ours || others.checked;
       button.setAttribute("aria-disabled", String(!allowed));
       if (!allowed) button.style.opacity = ".45";
@@ -182,7 +199,7 @@ function render({ model, el }) {
     });
   }
   function cell(column, row) {
-    const td = make("td");
+    const td = make("td", { role: "cell" });
     if (column === "name") {
       if (tab === "containers") {
         const link = make("button", { type: "button", className: "link mono", textContent: row.name });
@@ -197,9 +214,16 @@ function render({ model, el }) {
       td.textContent = `${SIGNS[row.state] ?? "?"} ${row.state}${code}${row.health ? `, ${row.health}` : ""}`;
     } else if (column === "cpu" || column === "memory") td.className = `num ${column}`;
     else if (column === "size") td.textContent = disk(row.size);
-    else if (column === "used" || column === "ports" || column === "subnet") td.textContent = row[column].join(", ") || "–";
+    else if (column === "ports" && row.ports.length) { // broken after the address, not in a number
+      td.className = "ports";
+      td.append(...row.ports.flatMap((port) => {
+        const at = port.lastIndexOf(":") + 1;
+        return [make("span", { textContent: port.slice(0, at) }), make("wbr"), make("span", { textContent: port.slice(at) }), " "];
+      }));
+    } else if (column === "used" || column === "ports" || column === "subnet") td.textContent = row[column].join(", ") || "–";
     else if (column === "actions") td.append(...buttons(row));
     else td.textContent = row[column];
+    td.classList.add(`c-${column}`);
     return td;
   }
   function figures(id) {
@@ -223,23 +247,24 @@ function render({ model, el }) {
     for (const [n, kind] of KINDS.entries()) tabs.children[n].textContent = `${words[kind]} (${rows[kind].size})`;
     if (anew || !body) {
       drawn.clear();
-      body = make("tbody");
+      body = make("tbody", { role: "rowgroup" }); // roles: a narrow table is laid out as no table
       const head = COLUMNS[tab].map((c) => {
-        const th = make("th", { textContent: c === "cpu" ? "CPU" : words[c] });
+        const th = make("th", { textContent: c === "cpu" ? "CPU" : words[c], className: `c-${c}`, role: "columnheader" });
         th.scope = "col";
         return th;
       });
-      list.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head)), body),
+      list.replaceChildren(make("table", { role: "table" },
+        make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...head)), body),
         make("p", { className: "muted" }));
     }
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const place = focused?.closest?.("tr")?.dataset?.id;
-    const number = place ? [...focused.closest("tr").querySelectorAll("button")].indexOf(focused) : -1;
+    const act = place ? focused.dataset.act : undefined;
     const wanted = shown.map((row) => {
       const text = JSON.stringify(row);
       let have = drawn.get(row.id);
       if (!have || have.text !== text) {
-        const tr = make("tr", {}, ...COLUMNS[tab].map((column) => cell(column, row)));
+        const tr = make("tr", { role: "row" }, ...COLUMNS[tab].map((column) => cell(column, row)));
         tr.dataset.id = row.id;
         drawn.set(row.id, (have = { text, tr }));
         figures(row.id);
@@ -249,10 +274,15 @@ function render({ model, el }) {
     });
     if (wanted.length !== body.children.length || wanted.some((tr, n) => body.children[n] !== tr)) {
       body.replaceChildren(...wanted);
-      if (place && drawn.has(place)) drawn.get(place).tr.querySelectorAll("button")[number]?.focus();
+      if (place && drawn.has(place)) { // back to the same button, or to the one that undoes it
+        const button = (name) => drawn.get(place).tr.querySelector(name ? `button[data-act="${name}"]` : "button");
+        (button(act) ?? (act && button(BACK[act])) ?? button())?.focus();
+      }
       else if (place) list.focus();
     }
-    list.lastChild.textContent = shown.length ? "" : known ? words.none : words.waiting;
+    const hidden = rows[tab].size - shown.length;
+    list.lastChild.textContent = hidden ? fill(words.hidden, { n: hidden })
+      : shown.length ? "" : known ? words.none : words.waiting;
   }
   function turn(kind) {
     tab = kind;
@@ -260,6 +290,7 @@ function render({ model, el }) {
       tabs.children[n].setAttribute("aria-selected", String(one === kind));
       tabs.children[n].tabIndex = one === kind ? 0 : -1;
     }
+    list.className = `list ${kind}`;
     list.setAttribute("aria-labelledby", `${me}-${kind}`);
     table(true);
     say();
