@@ -421,6 +421,7 @@ def _execute(
                 kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
             ),
             timeout=cell_seconds,
+            iopub_timeout=30,  # on a busy machine outputs come late: not to be taken for lost
             record_timing=False,
             store_widget_state=False,
             resources={"metadata": {"path": str(folder)}},
