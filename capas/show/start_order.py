@@ -22,6 +22,7 @@ import docker
 import docker.errors
 import requests
 import traitlets
+from babel.numbers import get_decimal_symbol
 
 from capas.engine import EngineError, client
 from capas.language import _, current
@@ -138,6 +139,7 @@ class Startup(Widget):
                 "begins": _("before the first event"),
                 "nothing": _("not there yet"),
                 "seconds": _("{n} s"),
+                "point": get_decimal_symbol(current()),
                 "none": _("Nothing was recorded."),
             }
         )
