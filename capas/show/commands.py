@@ -254,6 +254,13 @@ def _cluster(
     return flags, None
 
 
+def _is_option(plain: str, known: dict[str, tuple[str, str, bool, str]]) -> bool:
+    """Whether docker would take this word for an option, or for several short ones: ``-it``."""
+    if plain.startswith("--"):
+        return plain.partition("=")[0] in known
+    return plain.startswith("-") and plain != "-" and set(_cluster(plain, known)[0]) <= known.keys()
+
+
 def _value(option: str, value: str) -> str:
     """Say what a value means, where it has parts."""
     if option == "publish":
@@ -318,8 +325,7 @@ def _remarks(
     ):
         yield Remark("warn", _("A server without -p: nobody outside can reach it."))
     for word in command:
-        name = word.partition("=")[0]
-        if name in known and (len(command) == 1 or command[0] == word):
+        if _is_option(word, known) and (len(command) == 1 or command[0] == word):
             yield Remark(
                 "error",
                 _("{flag} stands after the image: it goes to the container, not to docker.").format(

@@ -374,7 +374,7 @@ def _draw_items(drawing: Drawing, project: Project, boxes: Mapping[str, Box]) ->
         for port in service.ports:
             item = Box(x, y, wide, _ITEM)
             drawing.box(x, y, wide, _ITEM, role="network", radius=_ITEM / 2)
-            _item_text(drawing, item, port, "port")
+            _item_text(drawing, item, port, _("port"))
             drawing.arrow((x, item.cy), (box.right, item.cy), role="network")
             y += _ITEM + _ITEM_GAP
         for mount in service.mounts:
@@ -405,6 +405,10 @@ def _item_text(drawing: Drawing, item: Box, words: str, kind: str) -> None:
     drawing.text(item.x + 22, base, words, size=SMALLEST, mono=True, width=room)
 
 
+def _kind(mount: Mount) -> str:
+    return {"volume": _("volume"), "anonymous": _("anonymous")}.get(mount.kind, mount.kind)
+
+
 def _draw_mount(
     drawing: Drawing, mount: Mount, x: float, y: float, wide: float, external: bool
 ) -> Box:
@@ -417,7 +421,7 @@ def _draw_mount(
     words = f"{mount.source}→{mount.target}" if mount.source else mount.target
     if mount.read_only:
         words += ":ro"
-    _item_text(drawing, item, words, _("external") if external else mount.kind)
+    _item_text(drawing, item, words, _("external") if external else _kind(mount))
     return item
 
 
@@ -437,7 +441,7 @@ def _told(project: Project) -> str:
         parts += _list(_("networks: {names}"), service.networks)
         parts += _list(_("ports: {names}"), service.ports)
         mounts = [
-            f"{m.kind} {m.source}{'→' if m.source else ''}{m.target}{':ro' * m.read_only}"
+            f"{_kind(m)} {m.source}{'→' if m.source else ''}{m.target}{':ro' * m.read_only}"
             for m in service.mounts
         ]
         parts += _list(_("mounts: {names}"), mounts)

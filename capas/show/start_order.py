@@ -22,9 +22,11 @@ import docker
 import docker.errors
 import requests
 import traitlets
+from babel.numbers import get_decimal_symbol
 
 from capas.engine import EngineError, client
 from capas.language import _, current
+from capas.show import metrics
 from capas.show.compose import shortened
 from capas.show.drawing import MARGIN, SMALLEST, WIDTH, Drawing
 from capas.show.picture import Picture
@@ -138,6 +140,7 @@ class Startup(Widget):
                 "begins": _("before the first event"),
                 "nothing": _("not there yet"),
                 "seconds": _("{n} s"),
+                "point": get_decimal_symbol(current()),
                 "none": _("Nothing was recorded."),
             }
         )
@@ -219,7 +222,9 @@ class Startup(Widget):
             project=self.project, events=told
         )
         shown = self.recorded[:_STEPS]
-        left, lane = MARGIN + 190, 84
+        names = {name: shortened(name, 250, 18, "bold") for name in self.lanes}
+        room = max((metrics.width(name, 18, "bold") for name in names.values()), default=0) + 4
+        left, lane = MARGIN + max(room, 130) + 34, 84
         height = 104 + lane * len(self.lanes) + 52
         title = _("What the engine reported: {project}").format(
             project=shortened(self.project, 420, 27, "bold")
@@ -228,7 +233,7 @@ class Startup(Widget):
         step = (WIDTH - MARGIN - 40 - left) / max(len(shown) - 1, 6)
         for row, name in enumerate(self.lanes):
             y = 104 + lane * row + lane / 2
-            drawing.text(MARGIN, y + 6, shortened(name, 160, 18, "bold"), bold=True, width=164)
+            drawing.text(MARGIN, y + 6, names[name], bold=True, width=room)
             drawing.line((left - 20, y), (WIDTH - MARGIN, y))
             own = [(n, event) for n, event in enumerate(shown) if event.lane == name]
             for place, (n, event) in enumerate(own):

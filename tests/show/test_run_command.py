@@ -66,6 +66,7 @@ def test_words_are_kept_as_typed() -> None:
         ("docker run -p 8000:8000 nginx", "port 8000 leads nowhere"),
         ("docker run -p 8000:80 nginx", "every network"),
         ("docker run nginx -p 8000:80", "-p stands after the image"),
+        ("docker run busybox -it sh", "-it stands after the image"),
         ("docker run --rm --restart always redis:8", "docker refuses"),
         ("docker run busybox", "add -it"),
         ("docker run -i busybox", "add -it"),

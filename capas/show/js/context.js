@@ -17,7 +17,7 @@ const STYLE = `
 .capas-context .tree { max-height: 460px; overflow: auto; }
 .capas-context .line { display: flex; gap: 8px; align-items: baseline; padding: 2px 6px; border-radius: 6px; flex-wrap: wrap; }
 .capas-context summary { cursor: pointer; border-radius: 6px; }
-.capas-context summary .line { display: inline-flex; width: calc(100% - 20px); }
+.capas-context summary .line { display: inline-flex; width: calc(100% - 16px); }
 .capas-context .name { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 14px; overflow-wrap: anywhere; }
 .capas-context .size { margin-left: auto; color: var(--capas-muted); font-variant-numeric: tabular-nums; white-space: nowrap; }
 .capas-context .sign { width: 1.2em; font-weight: 700; flex: none; }

@@ -26,7 +26,7 @@ const STYLE = `
 .capas-run .terminal :focus-visible { outline-color: #78b3f9; }
 .capas-run .meaning { min-height: 3.2em; margin: 8px 2px; }
 .capas-run .remarks { list-style: none; margin: 4px 0; padding: 0; min-height: 3em; }
-.capas-run .own { width: 100%; font-family: ${MONO}; font-size: 14px; }
+.capas-run .own { width: 100%; margin-top: 6px; font-family: ${MONO}; font-size: 14px; }
 `;
 
 function render({ model, el }) {

@@ -36,7 +36,7 @@ function render({ model, el }) {
     }
     const total = Math.max(events[events.length - 1].at, 0.1) * 1.03;
     const percent = (seconds) => `${((100 * seconds) / total).toFixed(2)}%`;
-    const say = (seconds) => words.seconds.replace("{n}", seconds.toFixed(2));
+    const say = (seconds) => words.seconds.replace("{n}", seconds.toFixed(2).replace(".", words.point));
     let time = total; // all of it is seen first
     let playing = false;
 
@@ -113,7 +113,7 @@ function render({ model, el }) {
     function start() {
       if (time >= total) time = -0.001;
       playing = true;
-      play.textContent = `⏸ ${words.pause}`;
+      play.textContent = `‖ ${words.pause}`;
       play.setAttribute("aria-label", words.pause);
       // As long as it took, but never longer than ten seconds, nor shorter than three.
       const speed = total / Math.min(10, Math.max(3, total));
