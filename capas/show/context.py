@@ -17,7 +17,7 @@ import traitlets
 from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.dockerignore import BadPattern, Entry, files, survey
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 from capas.terminal import told
 
 MOST = 60
@@ -72,7 +72,7 @@ def sent(folder: str | Path, ignore: str) -> dict[str, int]:
 class Context(Widget):
     """The context as a tree beside its ``.dockerignore``, which can be edited."""
 
-    _esm = JS / "context.js"
+    _esm = script("context")
     text = traitlets.Unicode().tag(sync=True)
     """The patterns on the screen; the file is written only by "Save"."""
     tree = traitlets.Dict().tag(sync=True)

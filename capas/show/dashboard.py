@@ -20,7 +20,7 @@ from capas.engine.model import EngineError, client
 from capas.engine.watch import Watch
 from capas.language import _
 from capas.show.table import Table
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 
 FORGET_SECONDS = 100.0
 """A view that has said nothing for so long is gone. (A tab in the background wakes once a minute.)
@@ -39,7 +39,7 @@ def _close_all() -> None:
 class Dashboard(Widget):
     """Containers, images, volumes and networks of the engine, and what can be done to them."""
 
-    _esm = JS / "dashboard.js"
+    _esm = script("dashboard")
     only = traitlets.Unicode().tag(sync=True)
     """What the field *filter* holds at first: the beginning of names."""
     others = traitlets.Bool(False).tag(sync=True)

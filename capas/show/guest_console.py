@@ -8,7 +8,7 @@ from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.drawing import MARGIN, Drawing, Language
 from capas.show.picture import Picture
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 
 SECONDS = 10.0
 """A command that takes longer is interrupted: the kernel waits for it."""
@@ -44,7 +44,7 @@ class Machine(Protocol):
 class Console(Widget):
     """The terminal; it holds what was typed and what was answered."""
 
-    _esm = JS / "guest_console.js"
+    _esm = script("guest_console")
     entries: traitlets.List[Any] = traitlets.List().tag(sync=True)
     """{command, output, failed} of each command, the newest last."""
     running = traitlets.Bool().tag(sync=True)

@@ -23,7 +23,7 @@ import traitlets
 from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.caching import Verdict, World, instruction, predict
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 
 FILES = ("Pipfile", "Pipfile.lock", "README.md", "main.py")
 """The build context of the toy."""
@@ -190,7 +190,7 @@ def reason(verdict: Verdict) -> str:
 class LayerCache(Widget):
     """A Dockerfile to move about and to edit, and what the cache makes of it."""
 
-    _esm = JS / "layer_cache.js"
+    _esm = script("layer_cache")
     lines: traitlets.List[str] = traitlets.List().tag(sync=True)
     start = traitlets.Unicode("slow").tag(sync=True)
     changed: traitlets.List[str] = traitlets.List().tag(sync=True)

@@ -26,7 +26,7 @@ from capas.errors import CapasError
 from capas.language import _, current
 from capas.show.drawing import MARGIN, SMALL, SMALLEST, Drawing, Language
 from capas.show.picture import Picture
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 
 LIMIT = "32m"
 """The container's memory."""
@@ -122,7 +122,7 @@ def meaning(code: int, oom: bool = False) -> str:
 class Lifecycle(Widget):
     """A container of its own, and what can be done to it."""
 
-    _esm = JS / "lifecycle.js"
+    _esm = script("lifecycle")
     name = traitlets.Unicode().tag(sync=True)
     state = traitlets.Unicode(ABSENT).tag(sync=True)
     """As the engine told it last; `ABSENT` where there is no such container."""

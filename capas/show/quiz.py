@@ -25,7 +25,7 @@ import yaml
 from capas.errors import CapasError
 from capas.language import SOURCE, _, current
 from capas.paths import ROOT
-from capas.show.widget import JS, Widget
+from capas.show.widget import Widget, script
 
 FOLDER = ROOT / "notebooks" / "quizzes"
 
@@ -89,7 +89,7 @@ def questions(lesson: str, language: str | None = None, folder: Path = FOLDER) -
 class Quiz(Widget):
     """The self-check of a lesson."""
 
-    _esm = JS / "quiz.js"
+    _esm = script("quiz")
     questions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     answers = traitlets.Dict().tag(sync=True)
     """What has been chosen: number of the question → place of the option in the file, from 0."""

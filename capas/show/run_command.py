@@ -7,13 +7,13 @@ import traitlets
 
 from capas.language import _
 from capas.show.commands import IMAGES, Choices, assemble, explain
-from capas.show.widget import JS, Widget, listen
+from capas.show.widget import Widget, listen, script
 
 
 class RunCommand(Widget):
     """Choices, the command that they make, and what its words mean."""
 
-    _esm = JS / "run_command.js"
+    _esm = script("run_command")
     chosen = traitlets.Dict().tag(sync=True)
     command = traitlets.Unicode().tag(sync=True)
     parts: traitlets.List[Any] = traitlets.List().tag(sync=True)

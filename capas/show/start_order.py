@@ -30,7 +30,7 @@ from capas.show import metrics
 from capas.show.compose import shortened
 from capas.show.drawing import MARGIN, SMALLEST, WIDTH, Drawing
 from capas.show.picture import Picture
-from capas.show.widget import JS, Widget
+from capas.show.widget import Widget, script
 
 PROJECT = "com.docker.compose.project"
 _WHAT = {
@@ -114,7 +114,7 @@ def read(raw: list[dict[str, Any]]) -> list[Event]:
 class Startup(Widget):
     """The recording of a project's events; a context manager around what causes them."""
 
-    _esm = JS / "start_order.js"
+    _esm = script("start_order")
     lanes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     events: traitlets.List[Any] = traitlets.List().tag(sync=True)
 

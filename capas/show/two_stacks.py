@@ -12,7 +12,7 @@ import traitlets
 from capas.language import _, current
 from capas.show.drawing import MARGIN, SMALL, SMALLEST, WIDTH, Drawing, Language
 from capas.show.picture import Picture
-from capas.show.widget import JS, Widget
+from capas.show.widget import Widget, script
 
 Side = Literal["vm", "docker"]
 Host = Literal["linux", "other"]
@@ -103,7 +103,7 @@ def verdict(side: Side, away: str, host: Host = "linux") -> tuple[str, str]:
 class Stacks(Widget):
     """Both stacks: the student chooses the apps, the host and the images, and takes layers away."""
 
-    _esm = JS / "stacks.js"
+    _esm = script("stacks")
     apps = traitlets.Int(3, min=1, max=MOST).tag(sync=True)
     host = traitlets.Enum(["linux", "other"], "linux").tag(sync=True)
     shared = traitlets.Bool(True).tag(sync=True)

@@ -58,10 +58,15 @@ CSS = f"""
 """What all widgets look like; colours are ``var(--capas-<role>)`` as in `style.css_variables`."""
 
 
+def script(name: str) -> str:
+    """Return the JavaScript of a widget: ``js/common.js``, then ``js/<name>.js``."""
+    return "\n".join((JS / f"{part}.js").read_text(encoding="utf-8") for part in ("common", name))
+
+
 class Widget(anywidget.AnyWidget):
     """Base of all widgets: the course's looks, and a still for where no kernel is.
 
-    A subclass sets ``_esm = JS / "its_name.js"``, its traits, and `still`. Its JavaScript puts
+    A subclass sets ``_esm = script("its_name")``, its traits, and `still`. Its JavaScript puts
     everything into one element of class ``capas``, and takes its words from ``words``.
     """
 

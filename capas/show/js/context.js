@@ -1,13 +1,5 @@
 // The build context explorer: the folder as a tree, beside the patterns that sieve it.
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-
 const STYLE = `
 .capas-context .two { display: grid; grid-template-columns: minmax(0, 3fr) minmax(220px, 2fr); gap: 18px; align-items: start; }
 .capas-context { container-type: inline-size; }

@@ -68,16 +68,6 @@ const STYLE = `
 .capas-dash .runs { max-height: 120px; overflow: auto; margin: 0; padding-left: 26px; }
 `;
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
-function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-
 // As docker writes it: memory in powers of 1024, disk in powers of 1000.
 function bytes(n, step, units) {
   let unit = 0;

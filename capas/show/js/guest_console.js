@@ -1,11 +1,5 @@
 // A terminal for a virtual machine: the kernel runs what is typed, this only shows it.
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
 const STYLE = `
 .capas-console .screen { height: 300px; overflow: auto; margin: 8px 0; padding: 12px 16px; border-radius: 8px;
   background: var(--capas-terminal); color: var(--capas-terminal-ink); white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -1,13 +1,5 @@
 // The layer cache as a toy: a Dockerfile to move about and to edit, and what is built again.
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-
 const STYLE = `
 .capas-cache ol { list-style: none; margin: 10px 0; padding: 0; }
 .capas-cache li { display: grid; grid-template-columns: 132px minmax(0, 1fr) 52px 112px; gap: 4px 10px; align-items: center;

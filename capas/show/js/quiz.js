@@ -19,16 +19,6 @@ function write(element, text) {
   return element;
 }
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
-function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-
 const STYLE = `
 .capas-quiz fieldset { border: 0; border-top: 1px solid var(--capas-edge); margin: 12px 0 0; padding: 10px 0 0; min-width: 0; }
 .capas-quiz legend { font-size: 13px; color: var(--capas-muted); padding: 0 8px 0 0; }

@@ -1,11 +1,5 @@
 // Virtual machines beside containers: layers that can be counted and taken away.
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
 const STYLE = `
 .capas-stacks .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; margin: 12px 0; }
 @container (max-width: 680px) { .capas-stacks .sides { grid-template-columns: 1fr; } }

@@ -1,11 +1,5 @@
 // A project's events, played at their own pace, or step by step.
 
-function make(tag, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-}
-
 const STYLE = `
 .capas-startup .lane { display: grid; grid-template-columns: minmax(90px, 170px) 1fr 110px; gap: 12px; align-items: center; min-height: 40px; border-bottom: 1px solid var(--capas-edge); }
 .capas-startup .lane > strong { overflow-wrap: anywhere; }
