@@ -79,10 +79,10 @@ def spread(
         biggest = max(max(values) for values in runs.values())
         if log:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _place: number(value))
             axes.set_xlim(smallest / 3, biggest * 8)
         else:
             axes.set_xlim(0, biggest * 1.35 or 1)
+        axes.xaxis.set_major_formatter(lambda value, _place: number(value))
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -134,6 +134,7 @@ def bars(
                 color=SURFACES["light"].ink,
             )
         axes.set_xlim(0, max(values.values()) * 1.2 or 1)
+        axes.xaxis.set_major_formatter(lambda value, _place: number(value))
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)

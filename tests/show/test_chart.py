@@ -1,5 +1,6 @@
 """Charts tell units, medians and the number of runs, to eyes and to screen readers."""
 
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -81,3 +82,11 @@ def test_nothing_measured_is_a_sentence() -> None:
     for chart in (spread, bars):
         with pytest.raises(CapasError, match="Nothing was measured"):
             chart({}, "s")
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_an_axis_writes_numbers_as_its_labels_do(log: bool) -> None:
+    language.use("es")
+    shown = texts(spread(RUNS, "s", title="t", log=log).svg)
+    assert re.search(r"\b0,\d", shown)
+    assert not re.search(r"\b0\.\d", shown)
