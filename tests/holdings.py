@@ -10,11 +10,15 @@ from capas.engine import Engine, images
 
 
 def holdings(client: DockerClient) -> set[str]:
-    """Return all containers with their states, images with their names, volumes and networks."""
+    """Return all containers with their states, images with their names, volumes and networks.
+
+    But for the containers of the tests themselves (a browser), which end when the tests do.
+    """
     api = client.api
     found = {
         f"container {name}, {container['State']}, {container['Id'][:12]}"
         for container in api.containers(all=True)
+        if (container["Labels"] or {}).get("capas") != "tests"
         for name in container["Names"]
     }
     for image in api.images(all=True):
