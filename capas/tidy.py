@@ -115,7 +115,7 @@ class _Build:
         if found := _STEP_ENDS.match(text):
             known = self.steps.get(vertex)
             if found["error"]:
-                self.failed, self.log = known or vertex, self.logs.get(vertex, [])
+                self.failed, self.log = known or vertex, self.logs.setdefault(vertex, [])
             if known:
                 known.state = (
                     "ERROR" if found["error"] else found["seconds"] or text.partition(" ")[0]
@@ -287,8 +287,9 @@ class Tidy(io.TextIOBase):
             self._report = "log" if _REPORT_STEP.fullmatch(line) else ""
         elif self._report == "log":
             line = _REPORT_TIME.sub("", line)
-            # Of a line that was printed in two pieces, the report has only the second.
-            if line and line not in self._log:
+            # Of a line that was printed in pieces, the report has only the last one: which may be
+            # its end of line alone.
+            if line not in self._log:
                 return next((whole for whole in self._log if whole.endswith(line)), line)
         return line
 

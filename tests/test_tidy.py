@@ -231,3 +231,17 @@ def test_line_ends_become_plain() -> None:
         stream.write(piece)
     stream.finish()
     assert out.getvalue() == "one\ntwo\rthree\nfour\r"
+
+
+@pytest.mark.parametrize("piece", ["1: apk: not found", ""])
+def test_of_a_line_printed_in_pieces_the_report_shows_all(piece: str) -> None:
+    """BuildKit's report on a failed step has only the last piece; here it was the line's end."""
+    printed = (
+        '#0 building with "default" instance using docker driver\n'
+        "#5 [1/2] FROM docker.io/library/busybox\n#5 CACHED\n"
+        "#6 [2/2] RUN apk add git\n#6 0.063 /bin/sh: 1: apk: not found\n"
+        '#6 ERROR: process "/bin/sh -c apk add git" did not complete successfully\n'
+        f"------\n > [2/2] RUN apk add git:\n0.063 {piece}\n------\n"
+        "ERROR: failed to solve\n"
+    )
+    assert "RUN apk add git:\n/bin/sh: 1: apk: not found\n------" in tidy(printed, seed=1)
