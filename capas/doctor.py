@@ -309,7 +309,7 @@ def disk(info: dict[str, Any]) -> Check:
         folder = paths.ROOT  # an engine in a virtual machine: its disk grows on ours
     free = shutil.disk_usage(folder).free
     found = _("{size:.0f} GB free").format(size=free / GIGABYTE)
-    advice = _("Make room: all of the course together takes about 5 GB.")
+    advice = _("Make room: all of the course together takes about 6 GB.")
     return _by_limit("disk", _("disk"), free, DISK, found, advice)
 
 
