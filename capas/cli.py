@@ -411,6 +411,9 @@ def check(
         bool, typer.Option("--hint", help=_("Say more about the first mistake; check nothing."))
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    classroom: Annotated[
+        bool, typer.Option("--classroom", help=_("For GitHub Classroom's autograding reporter."))
+    ] = False,
     lang: Language = None,
     engine: EngineChoice = None,
 ) -> None:
@@ -436,7 +439,12 @@ def check(
                 ours()
         images.ensure(answering, [*found.images, "busybox"], report=progress)
         verdict = student.check(found, answering, progress, folder)
-    typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
+    if classroom:
+        from capas.grading.classroom import encoded
+
+        typer.echo(encoded(verdict))
+    else:
+        typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
 
 
