@@ -79,7 +79,15 @@ def command(*words: str | Path, folder: Path) -> None:
 def capas(exercise: Exercise, place: Path, count: int) -> float:
     """Grade by `capas grade`, one at a time."""
     made = answers(exercise, place / "in", count)
-    words = ["grade", place / "in", "--out", place / "out", "--exercise", exercise.name, "-j1"]
+    words: list[str | Path] = [
+        "grade",
+        place / "in",
+        "--out",
+        place / "out",
+        "--exercise",
+        exercise.name,
+        "-j1",
+    ]
     seconds = timed(lambda: command(sys.executable, "-m", "capas.cli", *words, folder=ROOT))
     scores = (place / "out/scores.csv").read_text(encoding="utf-8-sig").splitlines()[1:]
     assert [line.split(",")[4] for line in scores] == ["1"] * len(made), scores
@@ -100,7 +108,7 @@ def nbgrader(exercise: Exercise, place: Path, count: int) -> float:
 
     def notebook(folder: Path) -> nbformat.NotebookNode:
         cell = new_code_cell(CELL.format(root=str(ROOT), name=exercise.name, folder=str(folder)))
-        return new_notebook(
+        made: nbformat.NotebookNode = new_notebook(
             cells=[
                 new_markdown_cell("The answer is in the folder."),
                 cell,
@@ -108,6 +116,7 @@ def nbgrader(exercise: Exercise, place: Path, count: int) -> float:
             ],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
+        return made
 
     made = answers(exercise, place / "in", count)
     nbformat.write(notebook(made[0]), course / "source/ps/p.ipynb")
@@ -139,9 +148,9 @@ def otter(exercise: Exercise, place: Path, count: int) -> float:
     suite = {"cases": [case], "scored": True, "setup": "", "teardown": "", "type": "doctest"}
     test = {"name": "q1", "points": 1, "suites": [suite]}
     (place / "tests/q1.py").write_text(f"OK_FORMAT = True\n\ntest = {test!r}\n")
-    command(
-        tool, "generate", "-t", "tests", "-o", "autograder.zip", "--no-environment", folder=place
-    )
+    words = ["generate", "-t", "tests", "-o", "autograder.zip", "--no-environment"]
+    command(tool, *words, folder=place)
+    run: list[str | Path] = ["run", "-a", place / "autograder.zip", "p.ipynb"]
     spent = 0.0
     for folder in answers(exercise, place / "in", count):
         own = folder.parent / "run"
