@@ -15,6 +15,7 @@ import contextlib
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from types import TracebackType
 from typing import Any
 
@@ -208,7 +209,7 @@ class Startup(Widget):
         """Return a picture of the order, without times."""
         if not self.recorded:
             said = self.trouble or _("Nothing was recorded.")
-            return {"text/plain": said}
+            return {"text/plain": said, "text/html": f"<p>{escape(said)}</p>"}
         return self.picture()._repr_mimebundle_()
 
     def picture(self) -> Picture:
