@@ -12,6 +12,7 @@ import pytest
 from capas.language import languages
 from capas.paths import ROOT
 
+FOLDERS = ("docs", "notebooks/src", "notebooks/figures", "sample_apps")
 TEXTS = sorted(
     path.relative_to(ROOT)
     for pattern in (
