@@ -364,6 +364,34 @@ def build(
         builder.build(numbers or None, [lang] if lang else None, report=progress, fresh=fresh)
 
 
+@app.command(
+    help=_help(
+        _("Say which pinned images and packages have moved on, and to what."),
+        _(
+            "Exit code 0: none; 1: some have; 2: none that could be asked, but some registry "
+            "did not answer."
+        ),
+        examples=("capas drift", "capas drift --json", "capas drift --write"),
+    )
+)
+def drift(
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help=_("Pin the newest images and Python packages instead."))
+    ] = False,
+) -> None:
+    """Compare pinned versions with the registries'."""
+    from capas import drift
+
+    report = drift.look()
+    typer.echo(drift.to_json(report)) if as_json else drift.show(report)
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    if write:
+        drift.write(report)
+    raise typer.Exit(report.exit_code)
+
+
 def _no_engine() -> str:
     return _("No Docker Engine answers; `python3 -m capas doctor` says what to do.")
 

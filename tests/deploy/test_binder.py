@@ -1,4 +1,4 @@
-"""Binder: its steps, in a container like one of its pods: an ordinary user, no privileges at all."""
+"""Binder: its steps, in a container like its pods: an ordinary user without privileges."""
 
 from uuid import uuid4
 
