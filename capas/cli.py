@@ -116,7 +116,7 @@ Language = Annotated[
     str | None,
     typer.Option(
         "--lang",
-        metavar="en|es",
+        metavar="|".join(languages()),
         help=_("Language; else that of $CAPAS_LANG or of this machine."),
         callback=_choose_language,
         is_eager=True,
@@ -323,7 +323,7 @@ def build(
         str | None,
         typer.Option(
             "--lang",
-            metavar="en|es",
+            metavar="|".join(languages()),
             help=_("Only this language."),
             autocompletion=_complete_language,
         ),

@@ -450,12 +450,16 @@ def rights() -> Check:
 
 def language() -> Check:
     """Say which language the course speaks here."""
-    from babel import Locale
+    from babel import Locale, UnknownLocaleError
+
+    def name(language: str) -> str:
+        try:
+            return str(Locale.parse(language).get_display_name(language))
+        except UnknownLocaleError:
+            return language
 
     others = [language for language in languages() if language != current()]
-    told, *rest = [
-        str(Locale.parse(language).get_display_name(language)) for language in (current(), *others)
-    ]
+    told, *rest = [name(language) for language in (current(), *others)]
     if rest:
         told = _("{language}; there is also: {others} (`--lang` chooses)").format(
             language=told, others=", ".join(rest)

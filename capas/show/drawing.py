@@ -120,8 +120,10 @@ class Drawing:
     # ---- ground ----
 
     def say(self, words: Words) -> str:
-        """Return ``words`` in this figure's language."""
-        return words if isinstance(words, str) else words[LANGUAGES.index(self.language)]
+        """Return ``words`` in this figure's language; of a pair, English stands for a third one."""
+        if isinstance(words, str):
+            return words
+        return words[LANGUAGES.index(self.language) if self.language in LANGUAGES else 0]
 
     def _put(
         self, tag: str, classes: str = "", parent: ET.Element | None = None, **attributes: object

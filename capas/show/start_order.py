@@ -26,7 +26,7 @@ import traitlets
 from babel.numbers import get_decimal_symbol
 
 from capas.engine import EngineError, client
-from capas.language import _, current
+from capas.language import _, current, numbers
 from capas.show import metrics
 from capas.show.compose import shortened
 from capas.show.drawing import MARGIN, SMALLEST, WIDTH, Drawing
@@ -141,7 +141,7 @@ class Startup(Widget):
                 "begins": _("before the first event"),
                 "nothing": _("not there yet"),
                 "seconds": _("{n} s"),
-                "point": get_decimal_symbol(current()),
+                "point": get_decimal_symbol(numbers()),
                 "none": _("Nothing was recorded."),
             }
         )
