@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from capas import cli, drift
-from capas.engine.catalogue import catalogue
+from capas.engine.catalogue import CATALOGUE, catalogue
 from capas.errors import CapasError
 
 NOBODY = "http://127.0.0.1:9/v2/"
@@ -217,7 +217,7 @@ def test_npm_packages(registries: Registries, tmp_path: Path) -> None:
 def test_writing_pins_an_image_by_its_digest(tmp_path: Path) -> None:
     file = tmp_path / "capas/engine/images.toml"
     file.parent.mkdir(parents=True)
-    shutil.copy(drift.CATALOGUE, file)
+    shutil.copy(CATALOGUE, file)
     names = list(catalogue())
     first, last = names[0], names[-1]
     where = "capas/engine/images.toml"
