@@ -65,7 +65,8 @@ def test_the_course_opens_where_no_engine_can_run(engine: Engine) -> None:
     def run(*command: str, code: int = 0) -> str:
         # As Binder does: a script counts as one whatever its permissions are in git.
         got, output = made.exec_run(list(command), workdir="/tmp/jovyan", user="1000")
-        said = bytes(output).decode()
+        assert isinstance(output, bytes)
+        said = output.decode()
         assert got == code, said
         assert "Traceback" not in said
         return said

@@ -79,7 +79,8 @@ def test_post_create_makes_the_lab_ready(engine: Engine) -> None:
         made.exec_run(["chown", "1000", "/workspace"], user="0")
         assert made.put_archive("/workspace", archive())
         code, output = made.exec_run(["bash", ".devcontainer/post-create.sh"])
-        said = bytes(output).decode()
+        assert isinstance(output, bytes)
+        said = output.decode()
         assert code == 0, said
         assert "Traceback" not in said
         assert re.search(r"python:3\.13-slim +ready", said), said
