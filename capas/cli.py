@@ -124,7 +124,7 @@ Language = Annotated[
     str | None,
     typer.Option(
         "--lang",
-        metavar="en|es",
+        metavar="|".join(languages()),
         help=_("Language; else that of $CAPAS_LANG or of this machine."),
         callback=_choose_language,
         is_eager=True,
@@ -331,7 +331,7 @@ def build(
         str | None,
         typer.Option(
             "--lang",
-            metavar="en|es",
+            metavar="|".join(languages()),
             help=_("Only this language."),
             autocompletion=_complete_language,
         ),
@@ -528,6 +528,34 @@ def progress(lang: Language = None) -> None:
         )
         rows.append((f"{exercise.number:02}", exercise.title, state))
     table((_("exercise"), _("title"), _("done")), rows)
+
+
+@app.command(
+    help=_help(
+        _("Say which pinned images and packages have moved on, and to what."),
+        _(
+            "Exit code 0: none; 1: some have; 2: none that could be asked, but some registry "
+            "did not answer."
+        ),
+        examples=("capas drift", "capas drift --json", "capas drift --write"),
+    )
+)
+def drift(
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help=_("Pin the newest images and Python packages instead."))
+    ] = False,
+) -> None:
+    """Compare pinned versions with the registries'."""
+    from capas import drift
+
+    report = drift.look()
+    typer.echo(drift.to_json(report)) if as_json else drift.show(report)
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    if write:
+        drift.write(report)
+    raise typer.Exit(report.exit_code)
 
 
 def _no_engine() -> str:

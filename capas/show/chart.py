@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from capas.errors import CapasError
-from capas.language import _, current
+from capas.language import _, numbers
 from capas.show.picture import Picture
 from capas.show.style import ROLES, SURFACES, chart_style
 
@@ -152,7 +152,7 @@ def number(value: float) -> str:
     from babel.numbers import format_decimal
 
     digits = f"{value:.3g}"
-    return str(format_decimal(float(digits), locale=current(), decimal_quantization=False))
+    return str(format_decimal(float(digits), locale=numbers(), decimal_quantization=False))
 
 
 def _svg(figure: "Figure") -> str:
