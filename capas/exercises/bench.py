@@ -142,6 +142,7 @@ class Bench:
         inline: str | None = None,
         target: str | None = None,
         arguments: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> Image:
         """Build an image as ``docker build`` does.
 
@@ -151,6 +152,7 @@ class Bench:
             inline: the Dockerfile's text, instead.
             target: the stage to build.
             arguments: build arguments.
+            secrets: what ``RUN --mount=type=secret`` can see, by its id.
 
         Raises:
             Wrong: "no-dockerfile", "image-missing", "file-missing", "build-fails", "build-slow",
@@ -176,6 +178,10 @@ class Bench:
             words += ["--target", target]
         for key, value in (arguments or {}).items():
             words += ["--build-arg", f"{key}={value}"]
+        for key, value in (secrets or {}).items():
+            hidden = self.scratch / f"secret-{self._next()}"
+            hidden.write_text(value, encoding="utf-8")
+            words += ["--secret", f"id={key},src={hidden}"]
         if inline is not None:
             words += ["--file", "-"]
         elif dockerfile:

@@ -260,9 +260,14 @@ def _local(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
-def ask(port: int, path: str = "/", method: str = "GET", body: Any = None) -> Answer:
-    """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def ask(
+    port: int, path: str = "/", method: str = "GET", body: Any = None, seconds: float = 5
+) -> Answer:
+    """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer.
+
+    `seconds`: how long it may be silent.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     with contextlib.closing(connection):
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"} if data else {}

@@ -82,6 +82,16 @@ class Image:
         """The instructions that made it, from the bottom, those of its base too."""
         return [step.instruction for step in history.read(self._client, self.id).steps]
 
+    @property
+    def health_command(self) -> list[str]:
+        """The command of its HEALTHCHECK, as a container would run it; empty: there is none."""
+        match list((self.config.get("Healthcheck") or {}).get("Test") or []):
+            case ["CMD-SHELL", command]:
+                return [*(self.config.get("Shell") or ["/bin/sh", "-c"]), command]
+            case ["CMD", *command]:
+                return command
+        return []
+
     def shared(self, other: "Image") -> int:
         """Return how many layers both have, from the bottom."""
         pairs = zip(self.layers, other.layers, strict=False)
@@ -116,6 +126,21 @@ class Image:
             File(path, size, number, content)
             for number, name in enumerate(order)
             for path, size, content in found.get(name, ())
+        ]
+
+    def find(self, text: str) -> list[str]:
+        """Return where a text stands: "environment", "settings", "history", then paths of files.
+
+        Of the files of known base images nothing, of each other file its beginning is read.
+        """
+        settings = {key: value for key, value in self.config.items() if key != "Env"}
+        found = {
+            "environment": any(text in entry for entry in self.config.get("Env") or []),
+            "settings": text in json.dumps(settings, ensure_ascii=False),
+            "history": any(text in instruction for instruction in self.instructions),
+        }
+        return [place for place, true in found.items() if true] + [
+            file.path for file in self.files if text in file.path or text.encode() in file.content
         ]
 
 
