@@ -58,6 +58,14 @@ class Bench:
     NO_WAY_OUT: Mapping[str, str] = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     """Options of a network whose containers get no answer from beyond this machine."""
 
+    OFTEN: Mapping[str, int] = {
+        "interval": 500_000_000,
+        "timeout": 10_000_000_000,
+        "start_period": 1_000_000,
+        "retries": 1,
+    }
+    """For `run`'s `healthcheck`: the image's own command, asked twice a second (nanoseconds)."""
+
     def __init__(
         self,
         engine: Engine,

@@ -82,16 +82,6 @@ class Image:
         """The instructions that made it, from the bottom, those of its base too."""
         return [step.instruction for step in history.read(self._client, self.id).steps]
 
-    @property
-    def health_command(self) -> list[str]:
-        """The command of its HEALTHCHECK, as a container would run it; empty: there is none."""
-        match list((self.config.get("Healthcheck") or {}).get("Test") or []):
-            case ["CMD-SHELL", command]:
-                return [*(self.config.get("Shell") or ["/bin/sh", "-c"]), command]
-            case ["CMD", *command]:
-                return command
-        return []
-
     def shared(self, other: "Image") -> int:
         """Return how many layers both have, from the bottom."""
         pairs = zip(self.layers, other.layers, strict=False)
@@ -128,6 +118,11 @@ class Image:
             for path, size, content in found.get(name, ())
         ]
 
+    @cached_property
+    def _history(self) -> list[dict[str, Any]]:
+        """How each step was made, with the values of build arguments."""
+        return list(self._client.images.get(self.id).history())
+
     def find(self, text: str) -> list[str]:
         """Return where a text stands: "environment", "settings", "history", then paths of files.
 
@@ -137,7 +132,7 @@ class Image:
         found = {
             "environment": any(text in entry for entry in self.config.get("Env") or []),
             "settings": text in json.dumps(settings, ensure_ascii=False),
-            "history": any(text in instruction for instruction in self.instructions),
+            "history": any(text in str(step["CreatedBy"]) for step in self._history),
         }
         return [place for place, true in found.items() if true] + [
             file.path for file in self.files if text in file.path or text.encode() in file.content
