@@ -201,6 +201,7 @@ class Bench:
         if done.code or done.stopped:
             raise self._build_error(done)
         image = Image(self.client, number.read_text().strip(), self.base_layers)
+        image.ran = _ran(done.text)
         self._images.add(image.id)
         return image
 
@@ -460,6 +461,13 @@ class Bench:
                         labels=self.labels,
                     )
                 shutil.rmtree(self._place, ignore_errors=True)
+
+
+def _ran(report: str) -> tuple[str, ...]:
+    """Return the instructions that a build carried out, by BuildKit's plain report."""
+    steps = dict(re.findall(r"(?m)^#(\d+) \[[^\]\n]*\d+/\d+\] (.+)$", report))
+    cached = set(re.findall(r"(?m)^#(\d+) CACHED$", report))
+    return tuple(step for number, step in steps.items() if number not in cached)
 
 
 def copy(files: Path, folder: Path, limits: Limits) -> None:

@@ -100,6 +100,25 @@ class Container:
         """What its health check says now: starting, healthy, unhealthy, or none."""
         return str((self.state.get("Health") or {}).get("Status", "none"))
 
+    def probes(self) -> list[dict[str, Any]]:
+        """Return the last runs of its health check, oldest first: Start, End, ExitCode, Output."""
+        return list((self.state.get("Health") or {}).get("Log") or [])
+
+    def next_probe(self, seconds: float = 60) -> int:
+        """Wait for a run of its health check that begins from now on; return its exit code.
+
+        -1: it did not end in its time, or there was none in so many seconds.
+        """
+        seen = {probe["Start"] for probe in self.probes()}
+
+        def new() -> list[int]:
+            return [probe["ExitCode"] for probe in self.probes() if probe["Start"] not in seen]
+
+        # The first new one may have begun before.
+        if self.until(lambda it: len(new()) > 1, seconds):
+            return int(new()[-1])
+        return -1
+
     def logs(self) -> str:
         """Return what it has written, at most as much as the limits allow."""
         read = self.handle.logs(stream=True, follow=False)

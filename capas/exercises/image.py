@@ -41,6 +41,8 @@ class Image:
         self._known = known
         self.attributes: dict[str, Any] = client.images.get(reference).attrs
         self.id: str = self.attributes["Id"]
+        self.ran: tuple[str, ...] = ()
+        """The instructions that its build carried out; the others came from the cache."""
 
     @property
     def config(self) -> dict[str, Any]:

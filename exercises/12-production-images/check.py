@@ -91,11 +91,10 @@ def honest(bench: Bench) -> None:
     app = bench.once(service)
     if app.health == "none":
         raise Wrong("no-healthcheck")
-    if not app.until(lambda it: it.health == "healthy", 20):
-        log = app.state["Health"]["Log"]
-        raise Wrong("health-always-bad", said=log[-1]["Output"] if log else "–")
+    if not app.until(lambda it: it.health == "healthy", 30):
+        raise Wrong("health-always-bad", said=" ".join(it["Output"] for it in app.probes()[-1:]))
     app.run(["sh", "-c", ORDERS], user="root")
     if app.get("/health").status == 200:
         raise NotYet
-    if not app.until(lambda it: it.health == "unhealthy", 10):
+    if app.next_probe() == 0:
         raise Wrong("health-always-good")
