@@ -1,5 +1,6 @@
 """Exercise 13: a guest book whose container does not end well, and what PID 1 has to do with it."""
 
+import contextlib
 import http.client
 import json
 from dataclasses import dataclass
@@ -50,10 +51,8 @@ def ended(bench: Bench) -> End:
     port, answers = book.port(8000), []
 
     def export() -> None:
-        try:
+        with contextlib.suppress(OSError, http.client.HTTPException):
             answers.append(ask(port, "/export", seconds=30))
-        except (OSError, http.client.HTTPException):
-            pass
 
     waiting = Thread(target=export, daemon=True)
     waiting.start()
