@@ -73,7 +73,7 @@ def lean(bench: Bench) -> None:
 
 
 def unprivileged(bench: Bench) -> None:
-    if any(process.uid == 0 for process in bench.once(service).processes()):
+    if bench.once(service).runs_as_root():
         raise Wrong("runs-as-root")
 
 
