@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from typing import Any
 
 from capas.exercises import Bench, Container, Image, NotYet, Wrong
 from capas.exercises.container import Stopped
@@ -44,6 +45,14 @@ def start(bench: Bench) -> Container:
             raise Wrong("data-not-writable") from wrong
         raise
     return server
+
+
+def board(server: Container) -> dict[str, Any]:
+    """Return what a server says of its board."""
+    found = server.get("/api/notices", port=PORT).json()
+    if not isinstance(found, dict) or not isinstance(found.get("notices"), list):
+        raise NotYet
+    return found
 
 
 def first(bench: Bench) -> Container:
@@ -94,8 +103,7 @@ def serves(bench: Bench) -> None:
 
 
 def configured(bench: Bench) -> None:
-    found = bench.once(first).get("/api/notices", port=PORT).json()
-    if (title := found.get("title")) != TITLE:
+    if (title := board(bench.once(first)).get("title")) != TITLE:
         raise Wrong("title-fixed", title=title, given=TITLE)
     without = bench.run(bench.once(image))
     try:
@@ -107,8 +115,7 @@ def configured(bench: Bench) -> None:
 
 
 def kept(bench: Bench) -> None:
-    found = bench.once(second).get("/api/notices", port=PORT).json()
-    if {"name": NAME, "rendered": True} not in found["notices"]:
+    if {"name": NAME, "rendered": True} not in board(bench.once(second))["notices"]:
         raise Wrong("notices-lost")
 
 
