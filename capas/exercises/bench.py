@@ -22,7 +22,8 @@ from docker.types import Mount
 from capas.clean import LABEL
 from capas.engine import Engine
 from capas.engine.catalogue import catalogue
-from capas.exercises.commands import Done, run
+from capas.exercises import commands
+from capas.exercises.commands import Done
 from capas.exercises.container import Container
 from capas.exercises.guard import Guard
 from capas.exercises.image import Image
@@ -359,7 +360,7 @@ class Bench:
         for name in ("SYSTEMROOT", "DOCKER_CONFIG", "HOME", "USERPROFILE"):
             if name in os.environ:
                 own.setdefault(name, os.environ[name])
-        return run(
+        return commands.run(
             [cli.docker(own["PATH"]), *words],
             environment=own,
             seconds=seconds,
