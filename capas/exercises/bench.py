@@ -61,6 +61,14 @@ class Bench:
     NO_WAY_OUT: Mapping[str, str] = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     """Options of a network whose containers get no answer from beyond this machine."""
 
+    OFTEN: Mapping[str, int] = {
+        "interval": 500_000_000,
+        "timeout": 10_000_000_000,
+        "start_period": 1_000_000,
+        "retries": 1,
+    }
+    """For `run`'s `healthcheck`: the image's own command, asked twice a second (nanoseconds)."""
+
     def __init__(
         self,
         engine: Engine,
@@ -144,6 +152,7 @@ class Bench:
         inline: str | None = None,
         target: str | None = None,
         arguments: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> Image:
         """Build an image as ``docker build`` does.
 
@@ -153,6 +162,7 @@ class Bench:
             inline: the Dockerfile's text, instead.
             target: the stage to build.
             arguments: build arguments.
+            secrets: what ``RUN --mount=type=secret`` can see, by its id.
 
         Raises:
             Wrong: "no-dockerfile", "image-missing", "file-missing", "build-fails", "build-slow",
@@ -178,6 +188,10 @@ class Bench:
             words += ["--target", target]
         for key, value in (arguments or {}).items():
             words += ["--build-arg", f"{key}={value}"]
+        for key, value in (secrets or {}).items():
+            hidden = self.scratch / f"secret-{self._next()}"
+            hidden.write_text(value, encoding="utf-8")
+            words += ["--secret", f"id={key},src={hidden}"]
         if inline is not None:
             words += ["--file", "-"]
         elif dockerfile:
@@ -188,7 +202,9 @@ class Bench:
         )  # fmt: skip
         if done.code or done.stopped:
             raise self._build_error(done)
-        return Image(self.client, number.read_text().strip(), self.base_layers)
+        image = Image(self.client, number.read_text().strip(), self.base_layers)
+        image.ran = _ran(done.text)
+        return image
 
     def context(self, folder: str | Path = ".", dockerfile: str = "Dockerfile") -> set[str]:
         """Return which files the build of a folder may see: what ``.dockerignore`` leaves in."""
@@ -429,6 +445,13 @@ class Bench:
                         labels=self.labels,
                     )
                 shutil.rmtree(self._place, ignore_errors=True)
+
+
+def _ran(report: str) -> tuple[str, ...]:
+    """Return the instructions that a build carried out, by BuildKit's plain report."""
+    steps = dict(re.findall(r"(?m)^#(\d+) \[[^\]\n]*\d+/\d+\] (.+)$", report))
+    cached = set(re.findall(r"(?m)^#(\d+) CACHED$", report))
+    return tuple(step for number, step in steps.items() if number not in cached)
 
 
 def sweep(client: DockerClient, identity: str) -> None:

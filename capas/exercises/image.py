@@ -41,6 +41,8 @@ class Image:
         self._known = known
         self.attributes: dict[str, Any] = client.images.get(reference).attrs
         self.id: str = self.attributes["Id"]
+        self.ran: tuple[str, ...] = ()
+        """The instructions that its build carried out; the others came from the cache."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -116,6 +118,26 @@ class Image:
             File(path, size, number, content)
             for number, name in enumerate(order)
             for path, size, content in found.get(name, ())
+        ]
+
+    @cached_property
+    def _history(self) -> list[dict[str, Any]]:
+        """How each step was made, with the values of build arguments."""
+        return list(self._client.images.get(self.id).history())
+
+    def find(self, text: str) -> list[str]:
+        """Return where a text stands: "environment", "settings", "history", then paths of files.
+
+        Of the files of known base images nothing, of each other file its beginning is read.
+        """
+        settings = {key: value for key, value in self.config.items() if key != "Env"}
+        found = {
+            "environment": any(text in entry for entry in self.config.get("Env") or []),
+            "settings": text in json.dumps(settings, ensure_ascii=False),
+            "history": any(text in str(step["CreatedBy"]) for step in self._history),
+        }
+        return [place for place, true in found.items() if true] + [
+            file.path for file in self.files if text in file.path or text.encode() in file.content
         ]
 
 
