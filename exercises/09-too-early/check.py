@@ -12,6 +12,8 @@ HOLD = 4.0
 """Seconds that the store is held back while web is not started."""
 LONG_HOLD = 20.0
 """And when web is started: as long as that a web that waits for the store must wait."""
+AT_ONCE = 6.0
+"""Whoever has ended before so many seconds has not waited at all."""
 GATE = 'until [ -e /dev/shm/open ]; do sleep 0.1; done; exec "$@"'
 
 
@@ -47,10 +49,15 @@ def visits(stack: Stack) -> int:
 
 def diagnosis(stack: Stack, wrong: Wrong) -> Wrong:
     """Return why the web service ended: start it again, now that the store is ready."""
+    if not (stack.containers(STORE) and stack.containers(WEB)):
+        return wrong
+    store, web = stack.container(STORE), stack.container(WEB)
+    if wrong.hint == "service-unhealthy" and wrong.values["service"] == STORE:
+        late = store.until(lambda it: it.health == "healthy", 15)
+        return Wrong("gives-up-early") if late else wrong
     ended = wrong.hint == "service-ends" and wrong.values["service"] == WEB
     if not ended and wrong.hint not in ("exits", "no-answer", "service-not-ready"):
         return wrong
-    store, web = stack.container(STORE), stack.container(WEB)
     if not store.until(lambda it: 6379 in {port for _, port in it.listening()}, 30):
         return wrong
     if not networks(store) & networks(web):
@@ -127,6 +134,8 @@ def watch(stack: Stack, coming: "Future[None]") -> None:
             if web.attributes["RestartCount"]:
                 raise Wrong("only-restarts")
             if state["Status"] == "exited":
+                if waited < AT_ONCE:
+                    raise Wrong("too-early", line=web.last_line())
                 raise Wrong("waits-by-clock", seconds=waited, line=web.last_line())
         if time.monotonic() - begin > hold:
             return
