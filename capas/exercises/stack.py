@@ -107,7 +107,7 @@ class Stack:
         for mount in mounts:
             with contextlib.suppress(APIError):  # gone, or still in use
                 volume = client.volumes.get(mount["Name"])
-                if "com.docker.volume.anonymous" in (volume.attrs["Labels"] or {}):
+                if "com.docker.compose.project" not in (volume.attrs["Labels"] or {}):
                     volume.remove()
 
     def compose(self, *words: str, seconds: float = 60) -> Done:
