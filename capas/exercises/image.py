@@ -25,6 +25,8 @@ class File:
     """Which layer, from 0 at the bottom."""
     content: bytes
     """The first `Image.READ` bytes."""
+    modified: float = 0.0
+    """When it was written: seconds since 1970."""
 
 
 class Image:
@@ -99,7 +101,7 @@ class Image:
         Also those that a later layer hides or removes: they are in the image all the same.
         """
         # `docker save` writes layers in any order, and their order only at the end.
-        found: dict[str, list[tuple[str, int, bytes]]] = {}
+        found: dict[str, list[tuple[str, int, bytes, float]]] = {}
         order: list[str] = []
         with (
             history.Stream(self._client.api.get_image(self.id)) as stream,
@@ -115,9 +117,9 @@ class Image:
                 else:
                     found[member.name] = list(_entries(file))
         return [
-            File(path, size, number, content)
+            File(path, size, number, content, modified)
             for number, name in enumerate(order)
-            for path, size, content in found.get(name, ())
+            for path, size, content, modified in found.get(name, ())
         ]
 
     @cached_property
@@ -141,13 +143,13 @@ class Image:
         ]
 
 
-def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
-    """Yield path, size and beginning of each file of a layer; nothing if it is no layer."""
+def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes, float]]:
+    """Yield path, size, beginning and time of each file of a layer; nothing if it is no layer."""
     try:
         with tarfile.open(fileobj=file, mode="r|*") as layer:
             for member in layer:
                 if member.isfile() and (read := layer.extractfile(member)):
                     content = read.read(Image.READ)
-                    yield member.name.removeprefix("./"), member.size, content
+                    yield member.name.removeprefix("./"), member.size, content, member.mtime
     except tarfile.ReadError:
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
+from docker.errors import APIError
 
 from capas.exercises import policy
 from capas.exercises.commands import Done
@@ -63,7 +64,8 @@ class Stack:
             said = self._compose("-f", str(file), *words, "config", "--quiet", raw=True).text
             lines = [line for line in said.splitlines() if line.strip() and "obsolete" not in line]
             raise Wrong("compose-invalid", line=(lines or ["–"])[-1])
-        self.config: dict[str, Any] = json.loads(done.output)
+        # `config` doubles every dollar sign, so that its output can be read again.
+        self.config: dict[str, Any] = json.loads(done.output.replace(b"$$", b"$"))
         """The file as Compose reads it, before our changes."""
         policy.refuse(self.config, folder)
         self._file = bench.scratch / f"{self.name}.json"
@@ -89,8 +91,24 @@ class Stack:
             raise Wrong("compose-fails", line=(lines or ["–"])[-1])
 
     def down(self, *, volumes: bool = False) -> None:
-        """Do as `docker compose down` does; volumes stay unless said otherwise."""
+        """Do as `docker compose down` does; volumes stay unless said otherwise.
+
+        Those without a name go, too: no container would ever get them again, nor do we find them.
+        """
+        client = self._bench.client
+        project = {"label": f"com.docker.compose.project={self.name}"}
+        mounts = [
+            mount
+            for container in client.containers.list(all=True, filters=project)
+            for mount in container.attrs["Mounts"]
+            if mount["Type"] == "volume"
+        ]
         self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []))
+        for mount in mounts:
+            with contextlib.suppress(APIError):  # gone, or still in use
+                volume = client.volumes.get(mount["Name"])
+                if "com.docker.compose.project" not in (volume.attrs["Labels"] or {}):
+                    volume.remove()
 
     def compose(self, *words: str, seconds: float = 60) -> Done:
         """Run another command of `docker compose` on it."""
