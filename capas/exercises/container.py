@@ -100,9 +100,12 @@ class Container:
         """What its health check says now: starting, healthy, unhealthy, or none."""
         return str((self.state.get("Health") or {}).get("Status", "none"))
 
-    def logs(self) -> str:
-        """Return what it has written, at most as much as the limits allow."""
-        read = self.handle.logs(stream=True, follow=False)
+    def logs(self, *, errors: bool = True) -> str:
+        """Return what it has written, at most as much as the limits allow.
+
+        `errors`: also to stderr; else to stdout alone.
+        """
+        read = self.handle.logs(stream=True, follow=False, stderr=errors)
         kept, size = [], 0
         for piece in read:
             kept.append(piece)
@@ -260,9 +263,11 @@ def _local(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
-def ask(port: int, path: str = "/", method: str = "GET", body: Any = None) -> Answer:
+def ask(
+    port: int, path: str = "/", method: str = "GET", body: Any = None, seconds: float = 5
+) -> Answer:
     """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     with contextlib.closing(connection):
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"} if data else {}
