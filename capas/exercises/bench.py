@@ -75,6 +75,7 @@ class Bench:
         self._tags: list[str] = []
         self._images: set[str] = set()
         self._stacks: list[Stack] = []
+        self._later: list[Callable[[], object]] = []
         self._count = 0
         self._full = False
         self.client = engine.client(timeout=120)
@@ -121,6 +122,10 @@ class Bench:
         if isinstance(found := self._once[do], NotYet):
             raise found
         return cast("T", found)
+
+    def later(self, do: Callable[[], object]) -> None:
+        """Do something at the end, for what a check has started beside the engine."""
+        self._later.append(do)
 
     def advise(self, name: str) -> None:
         """Give a piece of advice (``advice`` in ``exercise.yaml``): it decides nothing."""
@@ -415,6 +420,8 @@ class Bench:
         """Remove all that was made: containers, networks, volumes, images, files."""
         self._guard.end()
         with contextlib.closing(self.client):
+            for do in self._later:
+                do()
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()

@@ -1,0 +1,133 @@
+"""Exercise 01: the first program of a virtual machine that has just its kernel."""
+
+import contextlib
+import http.client
+import re
+import secrets
+
+from capas.exercises import Answer, Bench, Wrong
+from capas.exercises.container import ask
+from capas.language import _
+from capas.vm import Machine, VmError
+
+BOOT = 120.0
+"""Seconds in which a machine must be on the network; emulated and on a busy host, it takes 50."""
+PATIENCE = 30.0
+PROBE = "/cgi-bin/probe"
+
+
+def machine(bench: Bench) -> Machine:
+    """The student's machine, on the network."""
+    if not (bench.folder / "init").is_file():
+        raise Wrong("no-init")
+    try:
+        found = Machine(bench.folder / "init", name=f"vm-{secrets.token_hex(3)}")
+    except VmError as error:
+        raise Wrong("no-vm", said=error) from error
+    bench.later(found.stop)
+    bench.report(_("booting a virtual machine"))
+    if not found.until(lambda it: answer(it.probe_port, PROBE) is not None, BOOT):
+        raise not_up(found)
+    return found
+
+
+def not_up(found: Machine) -> Wrong:
+    running, lines = found.running, [line for line in found.said.splitlines() if line.strip()]
+    panic = next((at for at, line in enumerate(lines) if "Kernel panic" in line), None)
+    if panic is not None:
+        before = next((line for line in lines[:panic][::-1] if not line.startswith("[")), "–")
+        if "Attempted to kill init" in lines[panic]:
+            return Wrong("init-ends", line=before)
+        failed = next((line for line in lines if "Failed to execute" in line), lines[panic])
+        return Wrong("init-does-not-start", line=re.sub(r"^\[[ .\d]+\] ", "", failed))
+    if not running:
+        return Wrong("off", line=(lines or ["–"])[-1])
+    return Wrong("no-network", line=(lines or ["–"])[-1])
+
+
+def answer(port: int, path: str = "/") -> Answer | None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return ask(port, path)
+    return None
+
+
+def probe(found: Machine) -> dict[str, str]:
+    """What the machine itself says of itself; `/etc/network.sh` has put it there."""
+    told = answer(found.probe_port, PROBE)
+    if told is None:
+        raise not_up(found)
+    return dict(line.split("=", 1) for line in told.body.splitlines() if "=" in line)
+
+
+def page(bench: Bench) -> str:
+    """The text of the page at port 80."""
+    found = bench.once(machine)
+    if not found.until(lambda it: answer(it.web_port) is not None, PATIENCE):
+        raise not_up(found) if not found.running else Wrong("no-page")
+    told = answer(found.web_port)
+    if told is None:
+        raise not_up(found)
+    if told.status != 200:
+        raise Wrong("page-fails", status=told.status)
+    return told.body
+
+
+def boots(bench: Bench) -> None:
+    found = bench.once(machine)
+    # Longer than a script takes that is still at work: it must not end afterwards, either.
+    bench.once(page)
+    if not found.running:
+        raise not_up(found)
+
+
+def mounted(bench: Bench) -> None:
+    told = probe(bench.once(machine))
+    for name in ("proc", "sys"):
+        if name not in told:
+            raise Wrong("not-mounted", place=f"/{name}")
+
+
+def named(bench: Bench) -> None:
+    found = bench.once(machine)
+    said = probe(found).get("name", "–")
+    if said in ("(none)", ""):
+        raise Wrong("no-name")
+    if said != found.name:
+        raise Wrong("other-name", said=said, name=found.name)
+
+
+def tells(bench: Bench) -> None:
+    body, told = bench.once(page), probe(bench.once(machine))
+    for what in ("name", "kernel"):
+        if told[what] not in body:
+            raise Wrong(f"page-without-{what}", value=told[what])
+
+
+def lives(bench: Bench) -> None:
+    """The page's uptime is that of now: two pages, one after the other, show it grow."""
+    found = bench.once(machine)
+    first = bench.once(page)
+
+    def grown(it: Machine) -> bool:
+        before, later = probe(it), answer(it.web_port)
+        if later is None or "uptime" not in before:
+            return False
+        now = float(before["uptime"])
+        pairs = zip(numbers(first, before), numbers(later.body, before), strict=False)
+        # A page that is written anew now and then may be some seconds old.
+        return any(old < new and now - 15 < new < now + 15 for old, new in pairs)
+
+    if not found.until(grown, PATIENCE):
+        told = probe(found)
+        if "uptime" not in told:
+            raise Wrong("not-mounted", place="/proc")
+        if any(0 < number < float(told["uptime"]) for number in numbers(first, told)):
+            raise Wrong("uptime-still")
+        raise Wrong("no-uptime", body=first)
+
+
+def numbers(body: str, told: dict[str, str]) -> list[float]:
+    """Return the numbers of a page, but for those in the names of machine and kernel."""
+    for what in ("name", "kernel"):
+        body = body.replace(told.get(what) or " ", " ")
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", body)]
