@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import uuid4
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -30,6 +30,9 @@ from capas.exercises.stack import Stack
 from capas.exercises.wrong import NotYet, Wrong
 from capas.language import _
 from capas.notebook import SETTINGS
+
+if TYPE_CHECKING:
+    from capas.vm import Machine
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -75,7 +78,7 @@ class Bench:
         self._tags: list[str] = []
         self._images: set[str] = set()
         self._stacks: list[Stack] = []
-        self._later: list[Callable[[], object]] = []
+        self._machines: list[Machine] = []
         self._count = 0
         self._full = False
         self.client = engine.client(timeout=120)
@@ -122,10 +125,6 @@ class Bench:
         if isinstance(found := self._once[do], NotYet):
             raise found
         return cast("T", found)
-
-    def later(self, do: Callable[[], object]) -> None:
-        """Do something at the end, for what a check has started beside the engine."""
-        self._later.append(do)
 
     def advise(self, name: str) -> None:
         """Give a piece of advice (``advice`` in ``exercise.yaml``): it decides nothing."""
@@ -329,6 +328,28 @@ class Bench:
         self._stacks.append(stack)
         return stack
 
+    def machine(self, name: str, init: str = "init") -> "Machine":
+        """Boot a virtual machine whose first program is a file of the student's.
+
+        Args:
+            name: what the kernel hands to it as ``$name``.
+            init: that file.
+
+        Raises:
+            Wrong: "no-init": there is no such file; "no-vm": no machine can be had here, and why.
+        """
+        from capas.vm import Machine, VmError
+
+        if not (self.folder / init).is_file():
+            raise Wrong("no-init", file=init)
+        self.report(_("booting a virtual machine"))
+        try:
+            machine = Machine(self.folder / init, name)
+        except VmError as error:
+            raise Wrong("no-vm", said=error) from error
+        self._machines.append(machine)
+        return machine
+
     # --- what its parts ask ---
 
     def command(
@@ -420,8 +441,8 @@ class Bench:
         """Remove all that was made: containers, networks, volumes, images, files."""
         self._guard.end()
         with contextlib.closing(self.client):
-            for do in self._later:
-                do()
+            for machine in self._machines:
+                machine.stop()
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()

@@ -1,9 +1,12 @@
 """A virtual machine with somebody's own first program: what it says, and what it answers."""
 
 import atexit
+import contextlib
+import re
 import tempfile
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -102,12 +105,37 @@ class Machine:
         self._listen(0.05)
         return self._said
 
-    def until(self, true: Callable[["Machine"], bool], seconds: float) -> bool:
+    @property
+    def lines(self) -> list[str]:
+        """What has appeared there, of the kernel's own words only how it gave up, if it did."""
+        found = []
+        for line in self.said.splitlines():
+            kernels = re.match(r"\[ *\d+\.\d+\] (.*)", line)
+            if not kernels and line.strip():
+                found.append(line)
+            elif kernels and kernels[1].startswith(("Kernel panic", "Failed to execute")):
+                found.append(kernels[1])
+            if "Kernel panic" in line:  # what follows is where in the kernel
+                break
+        return found
+
+    def page(self, path: str = "/") -> str | None:
+        """Return the page at its port 80, or None while nobody answers there.
+
+        An error that the web server tells is a page, too.
+        """
+        connection = HTTPConnection("127.0.0.1", self.web_port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
+            connection.request("GET", path)
+            return connection.getresponse().read(MOST).decode(errors="replace")
+        return None
+
+    def until(self, true: Callable[["Machine"], object], seconds: float) -> bool:
         """Wait until something is true of it, or it has ended; return whether it is true."""
         end = time.monotonic() + seconds
         while not (found := true(self)) and self.running and time.monotonic() < end:
             self._listen(0.1)
-        return found
+        return bool(found)
 
     def _listen(self, seconds: float) -> None:
         if self._console is None:

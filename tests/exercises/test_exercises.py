@@ -23,7 +23,7 @@ def nothing_is_left(engine: Engine):  # type: ignore[no-untyped-def]
     images.ensure(engine, [*{name for it in EXERCISES for name in it.images}, "busybox"])
     yield
     with closing(engine.client()) as client:
-        mine = {"label": "capas=check"}
+        mine: dict[str, str | list[str] | bool] = {"label": "capas=check"}
         left = [c.name for c in client.containers.list(all=True, filters=mine)]
         left += [n.name for n in client.networks.list(filters=mine)]
         left += [v.name for v in client.volumes.list(filters=mine)]
@@ -104,9 +104,9 @@ def test_hints_come_in_every_language_and_never_print_the_solution(exercise: Exe
             for text in step.values():
                 assert not [line for line in secret if line in " ".join(text.split())], name
     for check in exercise.checks:
-        for text in (check.title, check.todo):
-            assert set(text) >= set(languages()), check.name
-            assert spoken(text)
+        for said in (check.title, check.todo):
+            assert set(said) >= set(languages()), check.name
+            assert spoken(said)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda it: it.name)
