@@ -411,6 +411,9 @@ def check(
         bool, typer.Option("--hint", help=_("Say more about the first mistake; check nothing."))
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    classroom: Annotated[
+        bool, typer.Option("--classroom", help=_("For GitHub Classroom's autograding reporter."))
+    ] = False,
     lang: Language = None,
     engine: EngineChoice = None,
 ) -> None:
@@ -436,8 +439,73 @@ def check(
                 ours()
         images.ensure(answering, [*found.images, "busybox"], report=progress)
         verdict = student.check(found, answering, progress, folder)
-    typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
+    if classroom:
+        from capas.grading.classroom import encoded
+
+        typer.echo(encoded(verdict))
+    else:
+        typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command(
+    help=_help(
+        _("Grade a class: one verdict per student and check, as CSV and as a report."),
+        _(
+            "SUBMISSIONS holds a folder, .zip, .tar.gz or git .bundle per student, called as the "
+            "student. What is judged once is kept: after an interruption, call it again."
+        ),
+        examples=(
+            "capas grade submissions --out results",
+            "capas grade submissions --out results --exercise 06 --jobs 2",
+        ),
+    )
+)
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help=_("The submissions."), exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help=_("Where the results go."))],
+    exercise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NN",
+            help=_("Only this exercise; submissions may then be just its files."),
+            autocompletion=_complete_exercise,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help=_("How many at once; else one for two CPUs.")),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help=_("Judge on the workers of this Dask scheduler, instead.")
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help=_("How long one answer may take; else 900."))
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help=_("Judge also what has been judged."))
+    ] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Grade a class."""
+    from capas.grading.commands import run
+
+    run(
+        submissions,
+        out,
+        exercise=exercise,
+        jobs=jobs,
+        scheduler=scheduler,
+        seconds=seconds,
+        again=again,
+        engine=engine,
+    )
 
 
 @app.command(help=_help(_("Show which exercises you have done; it is kept on this machine.")))
