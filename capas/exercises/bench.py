@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import uuid4
 
 from docker import DockerClient
@@ -32,6 +32,9 @@ from capas.exercises.stack import Stack
 from capas.exercises.wrong import NotYet, Wrong
 from capas.language import _
 from capas.notebook import SETTINGS
+
+if TYPE_CHECKING:
+    from capas.vm import Machine
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -85,6 +88,7 @@ class Bench:
         self.advice: list[str] = []
         self._once: dict[Any, Any] = {}
         self._stacks: list[Stack] = []
+        self._machines: list[Machine] = []
         self._count = 0
         self._full = False
         self.client = engine.client(timeout=120)
@@ -340,6 +344,28 @@ class Bench:
         self._stacks.append(stack)
         return stack
 
+    def machine(self, name: str, init: str = "init") -> "Machine":
+        """Boot a virtual machine whose first program is a file of the student's.
+
+        Args:
+            name: what the kernel hands to it as ``$name``.
+            init: that file.
+
+        Raises:
+            Wrong: "no-init": there is no such file; "no-vm": no machine can be had here, and why.
+        """
+        from capas.vm import Machine, VmError
+
+        if not (self.folder / init).is_file():
+            raise Wrong("no-init", file=init)
+        self.report(_("booting a virtual machine"))
+        try:
+            machine = Machine(self.folder / init, name)
+        except VmError as error:
+            raise Wrong("no-vm", said=error) from error
+        self._machines.append(machine)
+        return machine
+
     # --- what its parts ask ---
 
     def command(
@@ -430,6 +456,8 @@ class Bench:
         """Remove all that was made: containers, networks, volumes, images, files."""
         self._guard.end()
         with contextlib.closing(self.client):
+            for machine in self._machines:
+                machine.stop()
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()

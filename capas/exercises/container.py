@@ -119,9 +119,12 @@ class Container:
             return int(new()[-1])
         return -1
 
-    def logs(self) -> str:
-        """Return what it has written, at most as much as the limits allow."""
-        read = self.handle.logs(stream=True, follow=False)
+    def logs(self, *, errors: bool = True) -> str:
+        """Return what it has written, at most as much as the limits allow.
+
+        `errors`: also to stderr; else to stdout alone.
+        """
+        read = self.handle.logs(stream=True, follow=False, stderr=errors)
         kept, size = [], 0
         for piece in read:
             kept.append(piece)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -236,11 +237,7 @@ class Stack:
             bench.image(service["image"])
         service["pull_policy"] = "never"
         service["labels"] = {**(service.get("labels") or {}), **bench.labels}
-        wanted = service.get("mem_limit")
-        service["mem_limit"] = min(int(wanted or limits.memory), limits.memory)
-        service["memswap_limit"] = service["mem_limit"]
-        service["pids_limit"] = min(int(service.get("pids_limit") or limits.processes) or 1,
-                                    limits.processes)  # fmt: skip
+        self._hold(service)
         service["security_opt"] = ["no-new-privileges"]
         options = limits.options()["log_config"]
         assert isinstance(options, dict)
@@ -248,6 +245,23 @@ class Stack:
         for port in service.get("ports") or []:
             port["host_ip"] = "127.0.0.1"
             port.pop("published", None)
+
+    def _hold(self, service: dict[str, Any]) -> None:
+        """Set the limits of a check, or the file's own where they are smaller."""
+        limits = self._bench.limits
+        resources = (service.get("deploy") or {}).get("resources") or {}
+        # Compose refuses a limit that is given in both places: all go to the one.
+        own = resources.pop("limits", None) or {}
+        memory = _least(service.get("mem_limit") or own.get("memory"), limits.memory)
+        service["mem_limit"] = service["memswap_limit"] = int(memory)
+        service["pids_limit"] = int(
+            _least(service.get("pids_limit") or own.get("pids"), limits.processes)
+        )
+        most = min(limits.cpus, os.cpu_count() or 1)
+        service["cpus"] = _least(service.get("cpus") or own.get("cpus"), most)
+        for place, key in ((service, "mem_reservation"), (resources.get("reservations"), "memory")):
+            if place and key in place:
+                place[key] = str(int(_least(place[key], memory)))
 
     def _judge(self, end: float) -> None:
         """Wait until all that was started is ready; raise what is wrong with it."""
@@ -275,6 +289,12 @@ class Stack:
                 container = self.container(waiting[0])
                 raise Wrong("service-not-ready", service=waiting[0], line=container.last_line())
             time.sleep(0.1)
+
+
+def _least(wanted: Any, most: float) -> float:
+    """Return the smaller limit; none, 0 and -1 mean that there is none."""
+    value = float(wanted or 0)
+    return min(value, most) if value > 0 else most
 
 
 def _said(state: dict[str, Any]) -> str:
