@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -132,11 +133,12 @@ class Stack:
         port: int,
         method: str = "GET",
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> Answer:
         """Ask a service over HTTP by its published port, as `Container.get` does."""
         return self.container(service).get(
-            path, port=port, method=method, body=body, patience=patience
+            path, port=port, method=method, body=body, headers=headers, patience=patience
         )
 
     def published(self) -> dict[int, tuple[str, int]]:
