@@ -91,7 +91,8 @@ class Stack:
 
     def down(self, *, volumes: bool = False) -> None:
         """Do as `docker compose down` does; volumes stay unless said otherwise."""
-        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []))
+        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []),
+                      seconds=180)  # fmt: skip
 
     def compose(self, *words: str, seconds: float = 60) -> Done:
         """Run another command of `docker compose` on it."""
