@@ -37,7 +37,12 @@ def starts(bench: Bench) -> None:
 
 
 def answers(bench: Bench) -> None:
-    answer = _page(bench.once(running))
+    stack = bench.once(running)
+    end = time.monotonic() + PATIENCE
+    while (answer := _page(stack)).status in (502, 503, 504):  # web is not yet ready
+        if time.monotonic() > end:
+            raise Wrong("not-spread", seen=0, many=len(stack.containers("web")))
+        time.sleep(0.2)
     if answer.status != 200 or TITLE not in answer.body:
         raise NotYet
 
