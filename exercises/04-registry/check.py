@@ -40,9 +40,13 @@ def port(bench: Bench) -> int:
 
 def pushed(bench: Bench) -> str:
     """Push a small image; return its digest."""
-    bench.once(port)
+    here = bench.once(port)
+    # The daemon tries for a minute before it gives up a push; this tells at once.
+    answer = bench.once(running).ask_port(PORT, f"/v2/{NAME}/blobs/uploads/", method="POST")
+    if answer.status != 202:
+        raise Wrong("push-fails", line=f"{answer.status} {answer.body}")
     image = bench.build(inline=f"FROM busybox\nRUN echo {bench.labels['capas.check']} > /note")
-    repository = f"127.0.0.1:{bench.once(port)}/{NAME}"
+    repository = f"127.0.0.1:{here}/{NAME}"
     name = f"{repository}:{TAG}"
     client = bench.client
     client.images.get(image.id).tag(repository, TAG)

@@ -160,7 +160,8 @@ def _places(db: Container) -> list[str]:
 
 
 def _password(db: Container) -> str:
-    variables = dict(entry.split("=", 1) for entry in db.attributes["Config"]["Env"])
+    entries = (entry.partition("=") for entry in db.attributes["Config"]["Env"])
+    variables = {name: value for name, _equals, value in entries}
     if file := variables.get("POSTGRES_PASSWORD_FILE"):
         code, text = db.run(["cat", file])
         return "" if code else text.strip()
