@@ -6,7 +6,7 @@ import ipaddress
 import json
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -183,6 +183,7 @@ class Container:
         port: int = 8000,
         method: str = "GET",
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> Answer:
         """Ask it over HTTP, as often as it takes until it answers; 5xx is an answer, too.
@@ -192,6 +193,7 @@ class Container:
             port: its port, which was published.
             method: GET, POST …
             body: sent as JSON.
+            headers: further ones.
             patience: seconds in which it must answer.
 
         Raises:
@@ -203,7 +205,7 @@ class Container:
             if not self.running:
                 raise self._gone()
             with contextlib.suppress(OSError, http.client.HTTPException):
-                return ask(self.port(port), path, method, body)
+                return ask(self.port(port), path, method, body, headers)
             if now > look:  # it may listen already where nobody reaches it: no use in waiting
                 self._misplaced(port, {port})
                 look = now + 2 * (now - begin)
@@ -290,7 +292,12 @@ def _local(address: str) -> bool:
 
 
 def ask(
-    port: int, path: str = "/", method: str = "GET", body: Any = None, seconds: float = 5
+    port: int,
+    path: str = "/",
+    method: str = "GET",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 5,
 ) -> Answer:
     """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer.
 
@@ -299,8 +306,9 @@ def ask(
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     with contextlib.closing(connection):
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": "application/json"} if data else {}
-        connection.request(method, urllib.parse.quote(path, safe="/?&=%"), data, headers)
+        kind = {"Content-Type": "application/json"} if data else {}
+        sent = {**kind, **(headers or {})}
+        connection.request(method, urllib.parse.quote(path, safe="/:?&=%"), data, sent)
         answer = connection.getresponse()
         return Answer(
             answer.status,

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,7 +105,8 @@ class Stack:
             for mount in container.attrs["Mounts"]
             if mount["Type"] == "volume"
         ]
-        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []))
+        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []),
+                      seconds=180)  # fmt: skip
         for mount in mounts:
             with contextlib.suppress(APIError):  # gone, or still in use
                 volume = client.volumes.get(mount["Name"])
@@ -151,11 +153,12 @@ class Stack:
         port: int,
         method: str = "GET",
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> Answer:
         """Ask a service over HTTP by its published port, as `Container.get` does."""
         return self.container(service).get(
-            path, port=port, method=method, body=body, patience=patience
+            path, port=port, method=method, body=body, headers=headers, patience=patience
         )
 
     def published(self) -> dict[int, tuple[str, int]]:
