@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from capas import paths, stack
 from capas.errors import CapasError
-from capas.language import _, current, languages, ngettext
+from capas.language import _, current, languages, name, ngettext
 from capas.ports import is_free
 
 if TYPE_CHECKING:
@@ -449,12 +449,8 @@ def rights() -> Check:
 
 def language() -> Check:
     """Say which language the course speaks here."""
-    from babel import Locale
-
     others = [language for language in languages() if language != current()]
-    told, *rest = [
-        str(Locale.parse(language).get_display_name(language)) for language in (current(), *others)
-    ]
+    told, *rest = [name(language) for language in (current(), *others)]
     if rest:
         told = _("{language}; there is also: {others} (`--lang` chooses)").format(
             language=told, others=", ".join(rest)

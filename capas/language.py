@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path, PurePath
 
 from capas.errors import CapasError
-from capas.paths import ROOT
+from capas.paths import ROOT, home, make
 
 SOURCE = "en"
 """The language that the code itself is written in."""
@@ -64,6 +64,37 @@ def use(language: str | None) -> None:
                 language=language, known=", ".join(languages())
             )
         )
+
+
+def remember(language: str) -> None:
+    """Speak `language` from now on, and in the lab's next runs, too (see `remembered`).
+
+    Raises:
+        CapasError: there is no catalogue for it.
+        OSError: it cannot be written down.
+    """
+    use(language)
+    make(home())
+    _memory().write_text(current() + "\n", encoding="utf-8")
+
+
+def remembered() -> str | None:
+    """Return the language that was chosen in the lab, or None when nobody has chosen yet."""
+    try:
+        return _known(_memory().read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def name(language: str) -> str:
+    """Return what a language calls itself: ``español``."""
+    from babel import Locale
+
+    return str(Locale.parse(language).get_display_name(language) or language)
+
+
+def _memory() -> Path:
+    return home() / "language"
 
 
 def _(text: str) -> str:

@@ -126,7 +126,7 @@ def visit(browser: "Browser") -> "Iterator[Visit]":
 
     def visit(url: str) -> "Page":
         page = context.new_page()
-        _goto(page, url)
+        goto(page, url)
         page.wait_for_load_state("networkidle")
         return page
 
@@ -134,7 +134,7 @@ def visit(browser: "Browser") -> "Iterator[Visit]":
     context.close()
 
 
-def _goto(page: "Page", url: str, attempts: int = 3) -> None:
+def goto(page: "Page", url: str, attempts: int = 3) -> None:
     """Try again when a network came or went just then (ERR_NETWORK_CHANGED)."""
     from playwright.sync_api import Error
 
