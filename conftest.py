@@ -19,6 +19,8 @@ from tests.holdings import Holdings, somebody_else
 if TYPE_CHECKING:
     from capas.engine import Engine
 
+pytest.register_assert_rewrite("tests.browser", "tests.jupyterlab")
+
 CELL_SECONDS = 180.0
 """Time-out of a notebook's cell, where the command line does not say."""
 

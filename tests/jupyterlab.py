@@ -149,12 +149,6 @@ def work(jupyterlab: Running) -> Path:
     return jupyterlab.home.parent / "work"
 
 
-@pytest.fixture
-def show(jupyterlab: Running, browser: "Browser") -> Iterator[Show]:
-    """Open the lab in a browser, in a profile of this test's own."""
-    yield from _show(jupyterlab, browser)
-
-
 @pytest.fixture(scope="session")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[["Page", str], None]:
     """Keep a picture of a page, to be looked at: in ``$CAPAS_SHOTS``, else a temporary folder."""
@@ -167,14 +161,29 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[["Page", str], No
     return seen
 
 
+@pytest.fixture(scope="session")
+def profile(browser: "Browser") -> "Iterator[BrowserContext]":
+    """One profile of the browser for all tests: JupyterLab's scripts are loaded once."""
+    context = browser.new_context()
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
+    """Open the lab in the browser; at the end its pages are closed and its kernels ended."""
+    yield from _show(jupyterlab, profile)
+
+
 @pytest.fixture(scope="module")
-def show_all(jupyterlab: Running, browser: "Browser") -> Iterator[Show]:
-    """As `show`, with one profile for all tests of a module."""
-    yield from _show(jupyterlab, browser)
+def show_for_all(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
+    """As `show`, for all tests of a module together."""
+    yield from _show(jupyterlab, profile)
 
 
-def _show(jupyterlab: Running, browser: "Browser") -> Iterator[Show]:
-    contexts: list[BrowserContext] = []
+def _show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
+    pages: list[Page] = []
 
     def show(
         path: str = "",
@@ -184,12 +193,10 @@ def _show(jupyterlab: Running, browser: "Browser") -> Iterator[Show]:
     ) -> "Page":
         """Open a notebook, or the lab's first page; `keep`: with what was open before."""
         width, height = SIZES[size]
-        context = browser.new_context(
-            color_scheme=theme, viewport={"width": width, "height": height}
-        )
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
+        page = profile.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme)
         address = urlsplit(jupyterlab.url)
         place = f"/lab/tree/{quote(path)}" if path else "/lab"
         reset = "" if keep else "reset&"
@@ -201,8 +208,8 @@ def _show(jupyterlab: Running, browser: "Browser") -> Iterator[Show]:
     try:
         yield show
     finally:
-        for context in contexts:
-            context.close()
+        for page in pages:
+            page.close()
         for session in jupyterlab.ask("GET", "/api/sessions")[1]:
             jupyterlab.ask("DELETE", f"/api/sessions/{session['id']}")
 

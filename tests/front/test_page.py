@@ -64,7 +64,8 @@ def test_it_is_what_one_sees_first_and_can_be_read(
         speak(page, name, language)
         shown = front(page)
         assert shown.get_by_role("heading", level=1).inner_text() == TITLES[language]
-        shown.locator(".engine[data-state=ready]").wait_for()
+        answers = {"en": "answers.", "es": "responde."}[language]
+        shown.locator(".engine[data-state=ready]", has_text=answers).wait_for(timeout=10_000)
         seen(page, f"front-{language}-{theme}-{size}")
         assert violations(page, ".capas-front") == []
         # The window is not too small for it: nothing is cut off at the side, and nothing hidden.
@@ -160,6 +161,7 @@ def test_a_notebook_of_yesterday_does_not_hide_it(jupyterlab: Running, show: Sho
         lambda answer: "/api/workspaces/" in answer.url and answer.request.method == "PUT"
     ):
         page.evaluate("window.jupyterapp.commands.execute('filebrowser:toggle-main')")
+    page.close()
     page = show(keep=True)
     front(page)
     tabs = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel")

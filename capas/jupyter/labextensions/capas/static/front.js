@@ -149,7 +149,11 @@
         this.engine = make("p", { class: "engine", role: "status" });
         this.page = make("div", { class: "capas-front-page" });
         this.node.append(make("style", {}, STYLE), this.page);
-        this.redraw = () => this.draw();
+        this.redraw = () => {
+          const before = this.node.lang;
+          this.draw();
+          if (this.node.lang !== before) this.look(); // the engine's line in this language
+        };
         course.listeners.push(this.redraw);
         this.visible = () => this.look();
         document.addEventListener("visibilitychange", this.visible);
