@@ -10,6 +10,7 @@ Nothing of it is the user's: a home, a work folder and settings of its own. Note
 saved by themselves there: those of the course stay as they are.
 """
 
+import ast
 import http.client
 import json
 import os
@@ -31,7 +32,7 @@ from capas.engine import Engine
 from tests import browser as browsers
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 pytest_plugins = ["tests.browser"]
 
@@ -165,7 +166,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[["Page", str], No
 def profile(browser: "Browser") -> "Iterator[BrowserContext]":
     """One profile of the browser for all tests: JupyterLab's scripts are loaded once."""
     context = browser.new_context()
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 
@@ -184,6 +185,8 @@ def show_for_all(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Sho
 
 def _show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
     pages: list[Page] = []
+    # The language is the whole lab's, and a test may have chosen another.
+    assert jupyterlab.ask("POST", "/capas/api/language", body={"language": "en"})[0] == 200
 
     def show(
         path: str = "",
@@ -197,6 +200,9 @@ def _show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=theme)
+        # A request is lost when a network comes or goes; JupyterLab asks again by itself.
+        lost = page.get_by_role("dialog").filter(has_text="Server Connection Error")
+        page.add_locator_handler(lost, lambda: lost.get_by_role("button").last.click())
         address = urlsplit(jupyterlab.url)
         place = f"/lab/tree/{quote(path)}" if path else "/lab"
         reset = "" if keep else "reset&"
@@ -262,6 +268,36 @@ def run_all(page: "Page", seconds: float = 600) -> list[dict[str, Any]]:
     cells = page.evaluate(STATES)
     assert cells
     return list(cells)
+
+
+def value(page: "Page", expression: str) -> Any:
+    """Return what a Python expression is in the kernel of the notebook in front: a literal."""
+    said = page.evaluate(
+        """async (expression) => {
+          const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+          const asked = { code: "", silent: true, user_expressions: { it: expression } };
+          const { it } = (await kernel.requestExecute(asked).done).content.user_expressions;
+          return it.status === "ok" ? it.data["text/plain"] : `${it.ename}: ${it.evalue}`;
+        }""",
+        expression,
+    )
+    return ast.literal_eval(said)
+
+
+def to_cell(page: "Page", number: int) -> "Locator":
+    """Bring a cell of the notebook in front (from 0) into sight, as by scrolling; return it."""
+    page.evaluate(
+        """async (number) => {
+          const { content } = window.jupyterapp.shell.currentWidget;
+          content.mode = "command";
+          content.activeCellIndex = number;
+          await content.scrollToItem(number, "start");
+        }""",
+        number,
+    )
+    cell = page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{number}']")
+    cell.wait_for()
+    return cell
 
 
 def errors(cells: list[dict[str, Any]]) -> list[str]:

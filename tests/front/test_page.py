@@ -43,14 +43,6 @@ def speak(page: "Page", name: str, language: str) -> None:
     page.locator(f".capas-front[lang={language}]").wait_for()
 
 
-@pytest.fixture(autouse=True)
-def english_again(request: pytest.FixtureRequest) -> None:
-    """The language is the whole lab's: each test begins with English."""
-    if "jupyterlab" in request.fixturenames:
-        lab: Running = request.getfixturevalue("jupyterlab")
-        assert lab.ask("POST", "/capas/api/language", body={"language": "en"})[0] == 200
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
