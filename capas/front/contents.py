@@ -2,12 +2,19 @@
 
 import json
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from capas import language, paths, studied
+from capas.exercises import progress
 from capas.language import _
+
+
+def slides() -> Path:
+    """Return the folder in which `capas slides` leaves decks, one folder a language."""
+    return paths.work() / "slides"
 
 
 def contents(root: Path = paths.ROOT) -> dict[str, Any]:
@@ -44,12 +51,25 @@ def _lessons(spoken: str) -> list[dict[str, Any]]:
 
 def _labs(spoken: str) -> list[dict[str, Any]]:
     found = []
-    done = _done()
+    record = progress.done()
     for path in sorted((paths.ROOT / "exercises").glob(f"*/lab.{spoken}.ipynb")):
-        if one := _entry(path, path.parent.name):
-            one["state"] = "done" if done.get(path.parent.name) else ""
+        name = path.parent.name
+        if one := _entry(path, name):
+            far = record.get(name)
+            one["state"] = "" if far is None else "done" if far.finished else "begun"
+            one["checks"] = [far.done, far.checks] if far and far.checks else None
+            one["after"] = _lesson_before(path.parent)
             found.append(one)
     return found
+
+
+def _lesson_before(exercise: Path) -> int | None:
+    """Return the number of the lesson that an exercise follows."""
+    try:
+        settings = yaml.safe_load((exercise / "exercise.yaml").read_text(encoding="utf-8"))
+        return int(str(settings["lesson"]).partition("-")[0])
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return None
 
 
 def _entry(path: Path, name: str) -> dict[str, Any] | None:
@@ -63,16 +83,10 @@ def _entry(path: Path, name: str) -> dict[str, Any] | None:
     return {"name": name, "number": number, "title": title, "minutes": minutes, "path": path}
 
 
-def _done() -> dict[str, Any]:
-    """Return the labs that the student has done."""
-    with suppress(ModuleNotFoundError):
-        return dict(import_module("capas.exercises.progress").done())
-    return {}
-
-
 def _decks(spoken: str) -> dict[str, str]:
     """Return the address of each lesson's slides, where they are built, from the server's root."""
-    return {}
+    found = (slides() / spoken).glob("*.html")
+    return {page.stem: f"capas/slides/{spoken}/{page.name}" for page in found}
 
 
 def _below(path: Path, root: Path) -> str:
@@ -97,6 +111,8 @@ def _words() -> dict[str, str]:
         "studied": _("run to the end"),
         "begun": _("begun"),
         "done": _("done"),
+        "checks": _("{n} of {all} checks"),
+        "after": _("after lesson {n}"),
         "start": _("Begin: {title}"),
         "resume": _("Go on: {title}"),
         "slides": _("slides"),

@@ -2,6 +2,7 @@
 
 ``GET contents`` and ``GET engine`` answer what `contents` and `engine.state` return;
 ``POST language`` with ``{"language": "es"}`` chooses one, for the next runs, too.
+Slides stand below ``/capas/slides``.
 """
 
 import asyncio
@@ -9,14 +10,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, AuthenticatedFileHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
 from capas import language
 from capas.errors import CapasError
 from capas.front import engine
-from capas.front.contents import contents
+from capas.front.contents import contents, slides
 from capas.terminal import told
 
 
@@ -62,9 +63,20 @@ class LanguageHandler(_Handler):
         self.finish(await asyncio.to_thread(contents, self.root))
 
 
-def handlers(base_url: str) -> list[tuple[str, Any]]:
+class SlidesHandler(AuthenticatedFileHandler):
+    """The decks that `capas slides` has made; they are the course's own: not in a sandbox."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """As for pages of JupyterLab: slides open a window of their own for the speaker."""
+        return str(super(AuthenticatedFileHandler, self).content_security_policy)
+
+
+def handlers(base_url: str) -> list[tuple[Any, ...]]:
     """Return the routes, below the server's base URL."""
     routes = {"contents": ContentsHandler, "engine": EngineHandler, "language": LanguageHandler}
+    decks = (url_path_join(base_url, "capas", "slides", "(.*)"), SlidesHandler, {"path": slides()})
     return [
-        (url_path_join(base_url, "capas", "api", name), handler) for name, handler in routes.items()
+        *((url_path_join(base_url, "capas", "api", name), it) for name, it in routes.items()),
+        decks,
     ]

@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from capas import language, lessons, paths, studied
-from capas.front import contents as module
+from capas.exercises import progress
 from capas.front import engine
 from capas.front.contents import contents
 
@@ -63,18 +62,31 @@ def course(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return root
 
 
-def test_labs_in_order_and_which_are_done(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labs_in_order_and_which_are_done(course: Path) -> None:
+    (course / "exercises/02-run/exercise.yaml").write_text("lesson: 07-docker-run\n")
     said = contents(course)
     assert [one["title"] for one in said["lessons"]] == ["One"]  # not what the student has added
     assert [(one["title"], one["state"]) for one in said["labs"]] == [("Pack", ""), ("Run", "")]
+    assert [one["after"] for one in said["labs"]] == [None, 7]
     assert said["labs"][0]["path"] == "exercises/01-pack/lab.en.ipynb"
-
-    def progress(name: str) -> Any:
-        assert name == "capas.exercises.progress"
-        return SimpleNamespace(done=lambda: {"02-run": "2026-11-29"})
-
-    monkeypatch.setattr(module, "import_module", progress)
+    with progress.changing("02-run") as far:
+        far.done, far.checks = 2, 5
+    assert [(one["state"], one["checks"]) for one in contents(course)["labs"]] == [
+        ("", None),
+        ("begun", [2, 5]),
+    ]
+    with progress.changing("02-run") as far:
+        far.done, far.finished = 5, progress.now()
     assert [one["state"] for one in contents(course)["labs"]] == ["", "done"]
+
+
+def test_slides_where_they_are_built(course: Path, tmp_path: Path) -> None:
+    assert contents(course)["lessons"][0]["slides"] == ""
+    for name in ("en/01-one.html", "en/index.html", "es/01-one.html"):
+        deck = tmp_path / "work/slides" / name
+        deck.parent.mkdir(parents=True, exist_ok=True)
+        deck.touch()
+    assert contents(course)["lessons"][0]["slides"] == "capas/slides/en/01-one.html"
 
 
 def test_paths_begin_where_jupyterlab_begins(course: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,3 +192,20 @@ def test_it_says_how_far_one_has_come(show: Show, work: Path) -> None:
     first.get_by_text("run to the end").wait_for()
     front(page).get_by_text("1 of 14 run to the end").wait_for()
     front(page).get_by_role("link", name="Go on: 1 · What virtualization is").wait_for()
+
+
+@pytest.mark.engine
+def test_slides_open_where_they_are_built(jupyterlab: Running, show: Show, work: Path) -> None:
+    deck = work / "slides/en/06-dockerfile.html"
+    deck.parent.mkdir(parents=True)
+    deck.write_text("<title>Deck</title><script>document.title += ' runs'</script>")
+    try:
+        page = show()
+        with page.expect_popup() as opened:
+            front(page).get_by_role("link", name="Slides of lesson 6 · The Dockerfile").click()
+        opened.value.wait_for_function("document.title === 'Deck runs'")
+        opened.value.close()
+        assert front(page).get_by_role("link", name="Slides of").count() == 1
+    finally:
+        shutil.rmtree(work / "slides")
+    assert jupyterlab.ask("GET", "/capas/slides/en/06-dockerfile.html", token="wrong")[0] == 403

@@ -263,7 +263,14 @@
               make(
                 "span",
                 { class: "quiet" },
-                [fill(words.minutes, { n: one.minutes }), one.state ? words[one.state] : null]
+                [
+                  fill(words.minutes, { n: one.minutes }),
+                  Number.isInteger(one.after) ? fill(words.after, { n: one.after }) : null,
+                  one.state ? words[one.state] : null,
+                  one.state === "begun" && one.checks
+                    ? fill(words.checks, { n: one.checks[0], all: one.checks[1] })
+                    : null,
+                ]
                   .filter(Boolean)
                   .join(" · "),
                 one.slides ? " · " : null,
