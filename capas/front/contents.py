@@ -110,7 +110,7 @@ def _words() -> dict[str, str]:
         "minutes": _("{n} min"),
         "studied": _("run to the end"),
         "begun": _("begun"),
-        "done": _("done"),
+        "done": _("finished"),
         "checks": _("{n} of {all} checks"),
         "after": _("after lesson {n}"),
         "start": _("Begin: {title}"),
