@@ -19,8 +19,8 @@ import pytest
 
 from capas import paths
 from capas.engine import Engine
+from tests import waiting
 from tests.jupyterlab import SIZES, Show, errors, run_all, to_cell, value, violations
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -104,6 +104,11 @@ def page(show_for_all: Show, engine: Engine) -> "Iterator[Page]":
             work.rmdir()
 
 
+def wait_until(condition: Callable[[], bool], what: str, detail: Callable[[], str] = str) -> None:
+    """Wait for a condition: as long as the page's own locators do, on a busy machine, too."""
+    waiting.wait_until(condition, what, seconds=60, detail=detail)
+
+
 def widget(page: "Page", name: str) -> "Locator":
     """A widget, in sight."""
     cell = to_cell(page, 1 + list(CELLS).index(name))
@@ -117,7 +122,6 @@ def until(page: "Page", expression: str, wanted: object) -> None:
     wait_until(
         lambda: value(page, expression) == wanted,
         f"{expression} == {wanted!r}",
-        seconds=60,
         detail=lambda: repr(value(page, expression)),
     )
 
@@ -281,7 +285,8 @@ def test_lifecycle(page: "Page", engine: Engine) -> None:
     life.get_by_role("status").get_by_text("exit code 3").wait_for()
     life.get_by_role("button", name="rm -f").click()
     wait_until(lambda: state() == "absent", "gone")
-    assert f"docker rm -f {name}" in life.get_by_role("log").inner_text().replace("--force", "-f")
+    ran = "$ " + value(page, "w_life.commands['rm -f']")
+    wait_until(lambda: ran in life.get_by_role("log").inner_text(), ran)
     client.close()
 
 
@@ -406,7 +411,9 @@ def test_all_can_be_read(
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for()
+    page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(
+        state="attached"
+    )
     found = {}
     for name in CELLS:
         shown = widget(page, name)
