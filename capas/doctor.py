@@ -305,9 +305,10 @@ def images(engine: "Engine | None") -> Check:
 def disk(info: dict[str, Any]) -> Check:
     """Look at the free space where the engine keeps images, or else here."""
     folder = Path(str(info.get("DockerRootDir") or ""))
-    if not folder.is_absolute() or not folder.exists():
-        folder = paths.ROOT  # an engine in a virtual machine: its disk grows on ours
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder if folder.is_absolute() else paths.ROOT).free
+    except OSError:  # an engine in a virtual machine, whose disk grows on ours, or not ours to see
+        free = shutil.disk_usage(paths.ROOT).free
     found = _("{size:.0f} GB free").format(size=free / GIGABYTE)
     advice = _("Make room: all of the course together takes about 6 GB.")
     return _by_limit("disk", _("disk"), free, DISK, found, advice)

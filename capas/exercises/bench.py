@@ -12,16 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import uuid4
 
+from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from capas.clean import LABEL
 from capas.engine import Engine
 from capas.engine.catalogue import catalogue
-from capas.exercises.commands import Done, run
+from capas.exercises import commands
+from capas.exercises.commands import Done
 from capas.exercises.container import Container
 from capas.exercises.guard import Guard
 from capas.exercises.image import Image
@@ -30,6 +32,9 @@ from capas.exercises.stack import Stack
 from capas.exercises.wrong import NotYet, Wrong
 from capas.language import _
 from capas.notebook import SETTINGS
+
+if TYPE_CHECKING:
+    from capas.vm import Machine
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -50,6 +55,7 @@ class Bench:
         files: the student's folder. A copy is used: no check and no container changes it.
         limits: what may be used of the machine.
         report: takes one line of progress.
+        identity: what its things on the engine are known by (`sweep`); else made up.
 
     Raises:
         Wrong: "too-large", "too-many-files", "link-outside": the files are not to be had.
@@ -58,23 +64,31 @@ class Bench:
     NO_WAY_OUT: Mapping[str, str] = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     """Options of a network whose containers get no answer from beyond this machine."""
 
+    OFTEN: Mapping[str, int] = {
+        "interval": 500_000_000,
+        "timeout": 10_000_000_000,
+        "start_period": 1_000_000,
+        "retries": 1,
+    }
+    """For `run`'s `healthcheck`: the image's own command, asked twice a second (nanoseconds)."""
+
     def __init__(
         self,
         engine: Engine,
         files: Path,
         limits: Limits | None = None,
         report: Report = lambda line: None,
+        identity: str = "",
     ) -> None:
         self.engine = engine
         self.limits = limits or Limits()
         self.report = report
-        self._id = uuid4().hex[:10]
+        self._id = identity or uuid4().hex[:10]
         self.labels = {LABEL: "check", f"{LABEL}.check": self._id}
         self.advice: list[str] = []
         self._once: dict[Any, Any] = {}
-        self._tags: list[str] = []
-        self._images: set[str] = set()
         self._stacks: list[Stack] = []
+        self._machines: list[Machine] = []
         self._count = 0
         self._full = False
         self.client = engine.client(timeout=120)
@@ -142,6 +156,7 @@ class Bench:
         inline: str | None = None,
         target: str | None = None,
         arguments: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> Image:
         """Build an image as ``docker build`` does.
 
@@ -151,6 +166,7 @@ class Bench:
             inline: the Dockerfile's text, instead.
             target: the stage to build.
             arguments: build arguments.
+            secrets: what ``RUN --mount=type=secret`` can see, by its id.
 
         Raises:
             Wrong: "no-dockerfile", "image-missing", "file-missing", "build-fails", "build-slow",
@@ -176,6 +192,10 @@ class Bench:
             words += ["--target", target]
         for key, value in (arguments or {}).items():
             words += ["--build-arg", f"{key}={value}"]
+        for key, value in (secrets or {}).items():
+            hidden = self.scratch / f"secret-{self._next()}"
+            hidden.write_text(value, encoding="utf-8")
+            words += ["--secret", f"id={key},src={hidden}"]
         if inline is not None:
             words += ["--file", "-"]
         elif dockerfile:
@@ -187,7 +207,7 @@ class Bench:
         if done.code or done.stopped:
             raise self._build_error(done)
         image = Image(self.client, number.read_text().strip(), self.base_layers)
-        self._images.add(image.id)
+        image.ran = _ran(done.text)
         return image
 
     def context(self, folder: str | Path = ".", dockerfile: str = "Dockerfile") -> set[str]:
@@ -324,6 +344,28 @@ class Bench:
         self._stacks.append(stack)
         return stack
 
+    def machine(self, name: str, init: str = "init") -> "Machine":
+        """Boot a virtual machine whose first program is a file of the student's.
+
+        Args:
+            name: what the kernel hands to it as ``$name``.
+            init: that file.
+
+        Raises:
+            Wrong: "no-init": there is no such file; "no-vm": no machine can be had here, and why.
+        """
+        from capas.vm import Machine, VmError
+
+        if not (self.folder / init).is_file():
+            raise Wrong("no-init", file=init)
+        self.report(_("booting a virtual machine"))
+        try:
+            machine = Machine(self.folder / init, name)
+        except VmError as error:
+            raise Wrong("no-vm", said=error) from error
+        self._machines.append(machine)
+        return machine
+
     # --- what its parts ask ---
 
     def command(
@@ -344,7 +386,7 @@ class Bench:
         for name in ("SYSTEMROOT", "DOCKER_CONFIG", "HOME", "USERPROFILE"):
             if name in os.environ:
                 own.setdefault(name, os.environ[name])
-        return run(
+        return commands.run(
             [cli.docker(own["PATH"]), *words],
             environment=own,
             seconds=seconds,
@@ -363,7 +405,6 @@ class Bench:
         """Give an image a name for as long as the bench lives; return it."""
         tag = f"{LABEL}-check-{self._id}:{re.sub(r'[^a-z0-9]', '-', name.lower())}-{self._next()}"
         self.client.images.get(image.id).tag(*tag.split(":"))
-        self._tags.append(tag)
         return tag
 
     @cached_property
@@ -415,26 +456,12 @@ class Bench:
         """Remove all that was made: containers, networks, volumes, images, files."""
         self._guard.end()
         with contextlib.closing(self.client):
+            for machine in self._machines:
+                machine.stop()
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()
-            mine = {"label": f"{LABEL}.check={self._id}"}
-            api = self.client.api
-            removals: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
-                *((api.remove_container, c["Id"], {"force": True, "v": True})
-                  for c in api.containers(all=True, filters=mine)),
-                *((api.remove_network, n["Id"], {}) for n in api.networks(filters=mine)),
-                *((api.remove_volume, v["Name"], {})
-                  for v in api.volumes(filters=mine)["Volumes"] or []),
-                *((api.remove_image, tag, {}) for tag in self._tags),
-            ]  # fmt: skip
-            for remove, thing, options in removals:
-                with contextlib.suppress(NotFound, APIError):
-                    remove(thing, **options)
-            for image in api.images(all=True, filters=mine):
-                if not image.get("RepoTags"):
-                    with contextlib.suppress(NotFound, APIError):
-                        api.remove_image(image["Id"])
+            sweep(self.client, self._id)
             shutil.rmtree(self._place, ignore_errors=True)
             if self._place.exists():  # a container's user has written there
                 with contextlib.suppress(DockerException, Wrong):
@@ -446,6 +473,34 @@ class Bench:
                         labels=self.labels,
                     )
                 shutil.rmtree(self._place, ignore_errors=True)
+
+
+def _ran(report: str) -> tuple[str, ...]:
+    """Return the instructions that a build carried out, by BuildKit's plain report."""
+    steps = dict(re.findall(r"(?m)^#(\d+) \[[^\]\n]*\d+/\d+\] (.+)$", report))
+    cached = set(re.findall(r"(?m)^#(\d+) CACHED$", report))
+    return tuple(step for number, step in steps.items() if number not in cached)
+
+
+def sweep(client: DockerClient, identity: str) -> None:
+    """Remove all that a bench has made on an engine."""
+    mine = {"label": f"{LABEL}.check={identity}"}
+    api = client.api
+
+    def remove(do: Callable[..., Any], thing: str, **options: bool) -> None:
+        with contextlib.suppress(NotFound, APIError):
+            do(thing, **options)
+
+    for container in api.containers(all=True, filters=mine):
+        remove(api.remove_container, container["Id"], force=True, v=True)
+    for network in api.networks(filters=mine):
+        remove(api.remove_network, network["Id"])
+    for volume in api.volumes(filters=mine)["Volumes"] or []:
+        remove(api.remove_volume, volume["Name"])
+    for image in api.images(all=True, filters=mine):
+        for name in [*(image.get("RepoTags") or []), image["Id"]]:
+            if LABEL in name or name == image["Id"]:
+                remove(api.remove_image, name)
 
 
 def copy(files: Path, folder: Path, limits: Limits) -> None:

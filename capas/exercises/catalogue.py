@@ -6,6 +6,7 @@
     kind: exercise                   # exercise, bug-hunt, project
     images: [python:3.13-slim]       # base images that it needs
     packages: true                   # builds reach the network for packages; else they do not
+    vm: true                         # it boots virtual machines
     seconds: 30                      # about how long a check takes
     checks:                          # in this order; each is a function of check.py
       built:
@@ -66,6 +67,7 @@ class Exercise:
     kind: Literal["exercise", "bug-hunt", "project"]
     images: tuple[str, ...]
     packages: bool
+    vm: bool
     seconds: int
     checks: tuple[Check, ...]
     hints: Mapping[str, tuple[Text, ...]]
@@ -113,7 +115,8 @@ class Exercise:
 
 
 @cache
-def _common() -> dict[str, tuple[Text, ...]]:
+def common() -> dict[str, tuple[Text, ...]]:
+    """Return the hints for mistakes that can be made in any exercise, by name."""
     found = yaml.safe_load(COMMON.read_text(encoding="utf-8"))
     return {name: tuple(steps) for name, steps in found.items()}
 
@@ -153,10 +156,11 @@ def _read(folder: Path) -> Exercise:
         kind=found["kind"],
         images=tuple(found.get("images") or ()),
         packages=bool(found.get("packages")),
+        vm=bool(found.get("vm")),
         seconds=int(found["seconds"]),
         checks=tuple(Check(name, c["title"], c["todo"]) for name, c in found["checks"].items()),
         hints={
-            **_common(),
+            **common(),
             **{name: tuple(steps) for name, steps in (found.get("hints") or {}).items()},
         },
         advice=found.get("advice") or {},

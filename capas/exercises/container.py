@@ -6,7 +6,7 @@ import ipaddress
 import json
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -100,9 +100,31 @@ class Container:
         """What its health check says now: starting, healthy, unhealthy, or none."""
         return str((self.state.get("Health") or {}).get("Status", "none"))
 
-    def logs(self) -> str:
-        """Return what it has written, at most as much as the limits allow."""
-        read = self.handle.logs(stream=True, follow=False)
+    def probes(self) -> list[dict[str, Any]]:
+        """Return the last runs of its health check, oldest first: Start, End, ExitCode, Output."""
+        return list((self.state.get("Health") or {}).get("Log") or [])
+
+    def next_probe(self, seconds: float = 60) -> int:
+        """Wait for a run of its health check that begins from now on; return its exit code.
+
+        -1: it did not end in its time, or there was none in so many seconds.
+        """
+        seen = {probe["Start"] for probe in self.probes()}
+
+        def new() -> list[int]:
+            return [probe["ExitCode"] for probe in self.probes() if probe["Start"] not in seen]
+
+        # The first new one may have begun before.
+        if self.until(lambda it: len(new()) > 1, seconds):
+            return int(new()[-1])
+        return -1
+
+    def logs(self, *, errors: bool = True) -> str:
+        """Return what it has written, at most as much as the limits allow.
+
+        `errors`: also to stderr; else to stdout alone.
+        """
+        read = self.handle.logs(stream=True, follow=False, stderr=errors)
         kept, size = [], 0
         for piece in read:
             kept.append(piece)
@@ -161,6 +183,7 @@ class Container:
         port: int = 8000,
         method: str = "GET",
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> Answer:
         """Ask it over HTTP, as often as it takes until it answers; 5xx is an answer, too.
@@ -170,6 +193,7 @@ class Container:
             port: its port, which was published.
             method: GET, POST …
             body: sent as JSON.
+            headers: further ones.
             patience: seconds in which it must answer.
 
         Raises:
@@ -181,7 +205,7 @@ class Container:
             if not self.running:
                 raise self._gone()
             with contextlib.suppress(OSError, http.client.HTTPException):
-                return ask(self.port(port), path, method, body)
+                return ask(self.port(port), path, method, body, headers)
             if now > look:  # it may listen already where nobody reaches it: no use in waiting
                 self._misplaced(port, {port})
                 look = now + 2 * (now - begin)
@@ -211,6 +235,13 @@ class Container:
             if uid:  # else it ended while we looked
                 found.append(Process(int(pid), int(parent), int(uid), state, command.strip()))
         return found
+
+    def runs_as_root(self) -> bool:
+        """Return whether a program of it runs as root, looked at three times.
+
+        The engine starts each health check as root, and for a moment it is seen as such.
+        """
+        return all(any(process.uid == 0 for process in self.processes()) for _look in range(3))
 
     def listening(self) -> set[tuple[str, int]]:
         """Return where its programs listen (TCP): addresses and ports."""
@@ -260,13 +291,24 @@ def _local(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
-def ask(port: int, path: str = "/", method: str = "GET", body: Any = None) -> Answer:
-    """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def ask(
+    port: int,
+    path: str = "/",
+    method: str = "GET",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 5,
+) -> Answer:
+    """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer.
+
+    `seconds`: how long it may be silent.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     with contextlib.closing(connection):
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": "application/json"} if data else {}
-        connection.request(method, urllib.parse.quote(path, safe="/?&=%"), data, headers)
+        kind = {"Content-Type": "application/json"} if data else {}
+        sent = {**kind, **(headers or {})}
+        connection.request(method, urllib.parse.quote(path, safe="/:?&=%"), data, sent)
         answer = connection.getresponse()
         return Answer(
             answer.status,

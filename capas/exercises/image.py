@@ -25,6 +25,8 @@ class File:
     """Which layer, from 0 at the bottom."""
     content: bytes
     """The first `Image.READ` bytes."""
+    modified: float = 0.0
+    """When it was written: seconds since 1970."""
 
 
 class Image:
@@ -41,6 +43,8 @@ class Image:
         self._known = known
         self.attributes: dict[str, Any] = client.images.get(reference).attrs
         self.id: str = self.attributes["Id"]
+        self.ran: tuple[str, ...] = ()
+        """The instructions that its build carried out; the others came from the cache."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -97,7 +101,7 @@ class Image:
         Also those that a later layer hides or removes: they are in the image all the same.
         """
         # `docker save` writes layers in any order, and their order only at the end.
-        found: dict[str, list[tuple[str, int, bytes]]] = {}
+        found: dict[str, list[tuple[str, int, bytes, float]]] = {}
         order: list[str] = []
         with (
             history.Stream(self._client.api.get_image(self.id)) as stream,
@@ -113,19 +117,39 @@ class Image:
                 else:
                     found[member.name] = list(_entries(file))
         return [
-            File(path, size, number, content)
+            File(path, size, number, content, modified)
             for number, name in enumerate(order)
-            for path, size, content in found.get(name, ())
+            for path, size, content, modified in found.get(name, ())
+        ]
+
+    @cached_property
+    def _history(self) -> list[dict[str, Any]]:
+        """How each step was made, with the values of build arguments."""
+        return list(self._client.images.get(self.id).history())
+
+    def find(self, text: str) -> list[str]:
+        """Return where a text stands: "environment", "settings", "history", then paths of files.
+
+        Of the files of known base images nothing, of each other file its beginning is read.
+        """
+        settings = {key: value for key, value in self.config.items() if key != "Env"}
+        found = {
+            "environment": any(text in entry for entry in self.config.get("Env") or []),
+            "settings": text in json.dumps(settings, ensure_ascii=False),
+            "history": any(text in str(step["CreatedBy"]) for step in self._history),
+        }
+        return [place for place, true in found.items() if true] + [
+            file.path for file in self.files if text in file.path or text.encode() in file.content
         ]
 
 
-def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
-    """Yield path, size and beginning of each file of a layer; nothing if it is no layer."""
+def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes, float]]:
+    """Yield path, size, beginning and time of each file of a layer; nothing if it is no layer."""
     try:
         with tarfile.open(fileobj=file, mode="r|*") as layer:
             for member in layer:
                 if member.isfile() and (read := layer.extractfile(member)):
                     content = read.read(Image.READ)
-                    yield member.name.removeprefix("./"), member.size, content
+                    yield member.name.removeprefix("./"), member.size, content, member.mtime
     except tarfile.ReadError:
         return

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
+from docker.errors import APIError
 
 from capas.exercises import policy
 from capas.exercises.commands import Done
@@ -63,7 +66,8 @@ class Stack:
             said = self._compose("-f", str(file), *words, "config", "--quiet", raw=True).text
             lines = [line for line in said.splitlines() if line.strip() and "obsolete" not in line]
             raise Wrong("compose-invalid", line=(lines or ["–"])[-1])
-        self.config: dict[str, Any] = json.loads(done.output)
+        # `config` doubles every dollar sign, so that its output can be read again.
+        self.config: dict[str, Any] = json.loads(done.output.replace(b"$$", b"$"))
         """The file as Compose reads it, before our changes."""
         policy.refuse(self.config, folder)
         self._file = bench.scratch / f"{self.name}.json"
@@ -89,8 +93,25 @@ class Stack:
             raise Wrong("compose-fails", line=(lines or ["–"])[-1])
 
     def down(self, *, volumes: bool = False) -> None:
-        """Do as `docker compose down` does; volumes stay unless said otherwise."""
-        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []))
+        """Do as `docker compose down` does; volumes stay unless said otherwise.
+
+        Those without a name go, too: no container would ever get them again, nor do we find them.
+        """
+        client = self._bench.client
+        project = {"label": f"com.docker.compose.project={self.name}"}
+        mounts = [
+            mount
+            for container in client.containers.list(all=True, filters=project)
+            for mount in container.attrs["Mounts"]
+            if mount["Type"] == "volume"
+        ]
+        self._compose("down", "--timeout", "5", *(["--volumes"] if volumes else []),
+                      seconds=180)  # fmt: skip
+        for mount in mounts:
+            with contextlib.suppress(APIError):  # gone, or still in use
+                volume = client.volumes.get(mount["Name"])
+                if "com.docker.compose.project" not in (volume.attrs["Labels"] or {}):
+                    volume.remove()
 
     def compose(self, *words: str, seconds: float = 60) -> Done:
         """Run another command of `docker compose` on it."""
@@ -132,11 +153,12 @@ class Stack:
         port: int,
         method: str = "GET",
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> Answer:
         """Ask a service over HTTP by its published port, as `Container.get` does."""
         return self.container(service).get(
-            path, port=port, method=method, body=body, patience=patience
+            path, port=port, method=method, body=body, headers=headers, patience=patience
         )
 
     def published(self) -> dict[int, tuple[str, int]]:
@@ -218,11 +240,7 @@ class Stack:
             bench.image(service["image"])
         service["pull_policy"] = "never"
         service["labels"] = {**(service.get("labels") or {}), **bench.labels}
-        wanted = service.get("mem_limit")
-        service["mem_limit"] = min(int(wanted or limits.memory), limits.memory)
-        service["memswap_limit"] = service["mem_limit"]
-        service["pids_limit"] = min(int(service.get("pids_limit") or limits.processes) or 1,
-                                    limits.processes)  # fmt: skip
+        self._hold(service)
         service["security_opt"] = ["no-new-privileges"]
         options = limits.options()["log_config"]
         assert isinstance(options, dict)
@@ -230,6 +248,23 @@ class Stack:
         for port in service.get("ports") or []:
             port["host_ip"] = "127.0.0.1"
             port.pop("published", None)
+
+    def _hold(self, service: dict[str, Any]) -> None:
+        """Set the limits of a check, or the file's own where they are smaller."""
+        limits = self._bench.limits
+        resources = (service.get("deploy") or {}).get("resources") or {}
+        # Compose refuses a limit that is given in both places: all go to the one.
+        own = resources.pop("limits", None) or {}
+        memory = _least(service.get("mem_limit") or own.get("memory"), limits.memory)
+        service["mem_limit"] = service["memswap_limit"] = int(memory)
+        service["pids_limit"] = int(
+            _least(service.get("pids_limit") or own.get("pids"), limits.processes)
+        )
+        most = min(limits.cpus, os.cpu_count() or 1)
+        service["cpus"] = _least(service.get("cpus") or own.get("cpus"), most)
+        for place, key in ((service, "mem_reservation"), (resources.get("reservations"), "memory")):
+            if place and key in place:
+                place[key] = str(int(_least(place[key], memory)))
 
     def _judge(self, end: float) -> None:
         """Wait until all that was started is ready; raise what is wrong with it."""
@@ -257,6 +292,12 @@ class Stack:
                 container = self.container(waiting[0])
                 raise Wrong("service-not-ready", service=waiting[0], line=container.last_line())
             time.sleep(0.1)
+
+
+def _least(wanted: Any, most: float) -> float:
+    """Return the smaller limit; none, 0 and -1 mean that there is none."""
+    value = float(wanted or 0)
+    return min(value, most) if value > 0 else most
 
 
 def _said(state: dict[str, Any]) -> str:

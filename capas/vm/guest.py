@@ -4,6 +4,7 @@ import atexit
 import re
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -191,24 +192,48 @@ class Guest:
     # --- QEMU ---------------------------------------------------------------------------------
 
     def _command(self, parts: Parts, accelerator: Accelerator) -> list[str]:
-        words = ["console=ttyS0", "quiet", "panic=-1"]
-        command = [
-            *parts.qemu,
-            *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-            *("-machine", "q35", "-m", str(self.memory_mb), "-accel", accelerator),
-            *(("-cpu", "host") if accelerator == "kvm" else ()),
-            # Without signals: Ctrl-C is the guest's, it does not end QEMU.
-            *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
-            *("-kernel", str(parts.kernel), "-initrd", str(parts.initramfs)),
-        ]
-        if self.web_port is not None:
-            if not parts.network:
-                raise VmError(_("This machine's kernel has no network card for a guest."))
-            words.append("capas.web")
-            forward = f"hostfwd=tcp:127.0.0.1:{self.web_port}-:80"
-            command += ["-netdev", f"user,id=net,restrict=on,{forward}"]
-            command += ["-device", "virtio-net-pci,netdev=net,romfile="]
-        return [*command, "-append", " ".join(words)]
+        ports = {} if self.web_port is None else {self.web_port: 80}
+        words = ["capas.web"] if ports else []
+        return qemu(parts, accelerator, parts.initramfs, self.memory_mb, words, ports)
+
+
+def qemu(
+    parts: Parts,
+    accelerator: Accelerator,
+    initramfs: Path,
+    memory_mb: int,
+    words: Iterable[str] = (),
+    ports: Mapping[int, int] | None = None,
+) -> list[str]:
+    """Return the command that boots a guest with its console on standard input and output.
+
+    Args:
+        parts: what it is made of.
+        accelerator: who runs its instructions.
+        initramfs: its whole file system.
+        memory_mb: its memory.
+        words: more for the kernel's command line.
+        ports: which TCP port of 127.0.0.1 leads to which of the guest's; it reaches nobody itself.
+    """
+    line = ["console=ttyS0", "quiet", "panic=-1", *words]
+    command = [
+        *parts.qemu,
+        *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
+        *("-machine", "q35", "-m", str(memory_mb), "-accel", accelerator),
+        *(("-cpu", "host") if accelerator == "kvm" else ()),
+        # Without signals: Ctrl-C is the guest's, it does not end QEMU.
+        *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
+        *("-kernel", str(parts.kernel), "-initrd", str(initramfs)),
+    ]
+    if ports:
+        if not parts.network:
+            raise VmError(_("This machine's kernel has no network card for a guest."))
+        forward = "".join(
+            f",hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for outside, inside in ports.items()
+        )
+        command += ["-netdev", f"user,id=net,restrict=on{forward}"]
+        command += ["-device", "virtio-net-pci,netdev=net,romfile="]
+    return [*command, "-append", " ".join(line)]
 
 
 def start(memory_mb: int = 256, *, web_port: int | None = None) -> Guest:

@@ -25,6 +25,13 @@ ttyS0::respawn:/etc/console
 """
 
 # QEMU's user network is always this one: https://www.qemu.org/docs/master/system/devices/net.html
+CARD = """\
+for module in {modules}; do insmod /lib/modules/$module.ko; done
+ip link set eth0 up
+ip addr add 10.0.2.15/24 dev eth0
+ip route add default via 10.0.2.2
+"""
+
 RC = """\
 #!/bin/sh
 /bin/busybox --install -s /bin
@@ -35,10 +42,7 @@ dmesg -n 1
 hostname guest
 ip link set lo up
 grep -q capas.web /proc/cmdline || exit 0
-for module in {modules}; do insmod /lib/modules/$module.ko; done
-ip link set eth0 up
-ip addr add 10.0.2.15/24 dev eth0
-ip route add default via 10.0.2.2
+{card}
 echo "A page from inside a virtual machine: $(hostname), Linux $(uname -r)" > /www/index.html
 httpd -p 80 -h /www
 """
@@ -99,6 +103,54 @@ class Cpio:
 
 def build(busybox: Path, modules: Path | None) -> bytes:
     """Return the guest's initramfs. `modules`: the kernel's ``/lib/modules/<version>``, or None."""
+    archive, card = _base(busybox, modules)
+    archive.link("init", "bin/busybox")
+    archive.file("etc/inittab", INITTAB.encode())
+    archive.file("etc/rc", RC.format(card=card).encode(), 0o755)
+    archive.file("etc/console", CONSOLE.encode(), 0o755)
+    return archive.finish()
+
+
+NETWORK_SCRIPT = """\
+#!/bin/sh
+# Loads the network card's drivers and gives the card its address.
+/bin/busybox --install -s /bin
+ip link set lo up
+{card}
+httpd -p {port} -h /lib/probe
+"""
+
+PROBE = """\
+#!/bin/sh
+echo Content-Type: text/plain
+echo
+echo "name=$(/bin/busybox hostname)"
+echo "kernel=$(/bin/busybox uname -r)"
+[ -e /proc/version ] && echo proc=mounted
+[ -e /sys/kernel ] && echo sys=mounted
+[ -e /proc/uptime ] && read -r up idle </proc/uptime && echo "uptime=$up"
+"""
+"""Tells, from inside, what the guest is: for whoever looks from outside."""
+
+
+def with_init(busybox: Path, modules: Path | None, init: bytes, probe_port: int) -> bytes:
+    """Return an initramfs with somebody's own ``/init``: the kernel starts it, and nothing else.
+
+    ``/etc/network.sh`` is there to be called: it brings up the network card, and on a port of
+    ours a page that tells what the guest is.
+    """
+    archive, card = _base(busybox, modules)
+    archive.file("init", init, 0o755)
+    archive.folder("lib/probe")
+    archive.folder("lib/probe/cgi-bin")
+    archive.file("lib/probe/cgi-bin/probe", PROBE.encode(), 0o755)
+    script = NETWORK_SCRIPT.format(card=card, port=probe_port)
+    archive.file("etc/network.sh", script.encode(), 0o755)
+    return archive.finish()
+
+
+def _base(busybox: Path, modules: Path | None) -> tuple[Cpio, str]:
+    """Return an archive with what every guest has, and the lines that bring up its network."""
     archive = Cpio()
     for name in ("bin", "dev", "etc", "lib", "lib/modules", "proc", "root", "sys", "tmp", "www"):
         archive.folder(name)
@@ -106,16 +158,12 @@ def build(busybox: Path, modules: Path | None) -> bytes:
     archive.device("dev/null", 1, 3, 0o666)
     archive.file("bin/busybox", busybox.read_bytes(), 0o755)
     archive.link("bin/sh", "busybox")
-    archive.link("init", "bin/busybox")
     files = with_needs(modules, NETWORK) if modules else []
     for file in files:
         archive.file(f"lib/modules/{module_name(file)}.ko", content(file))
-    archive.file("etc/inittab", INITTAB.encode())
     archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     archive.file("etc/group", b"root:x:0:\n")
-    archive.file("etc/rc", RC.format(modules=" ".join(map(module_name, files))).encode(), 0o755)
-    archive.file("etc/console", CONSOLE.encode(), 0o755)
-    return archive.finish()
+    return archive, CARD.format(modules=" ".join(map(module_name, files))).rstrip()
 
 
 def with_needs(folder: Path, wanted: Iterable[str]) -> list[Path]:

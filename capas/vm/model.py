@@ -34,5 +34,10 @@ class Parts:
     initramfs: Path
     busybox: Path
     """The one program in the initramfs."""
-    network: bool
-    """Whether the guest has what it takes to be on a network."""
+    modules: Path | None
+    """The kernel's modules, if there are any."""
+
+    @property
+    def network(self) -> bool:
+        """Whether the guest has what it takes to be on a network."""
+        return self.modules is not None

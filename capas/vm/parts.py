@@ -87,7 +87,7 @@ def _parts(report: Report) -> Parts:
         new = built.with_suffix(".new")
         new.write_bytes(initramfs.build(busybox, modules))
         new.replace(built)
-    return Parts(qemu, libraries, kernel, built, busybox, network=modules is not None)
+    return Parts(qemu, libraries, kernel, built, busybox, modules)
 
 
 def _qemu(report: Report) -> tuple[tuple[str, ...], str]:

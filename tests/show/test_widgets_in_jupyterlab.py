@@ -6,6 +6,7 @@ have an effect: on the screen, in the kernel, and of the engine.
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -374,9 +375,10 @@ def test_dashboard(page: "Page", engine: Engine) -> None:
     row = dash.get_by_role("row", name=first.name)
     row.get_by_role("button", name=first.name, exact=True).click()
     dash.get_by_label(f"Log of {first.name}").get_by_text("up").wait_for()
-    row.get_by_role("button", name=f"pause {first.name}").click()
+    row.get_by_role("button", name=re.compile(f"^pause {first.name}")).click()
     wait_until(lambda: status() == "paused", "paused")
     row.get_by_text("paused").wait_for()
+    page.mouse.move(1, 1)  # what is pointed at tells its command, too
     unpause = row.get_by_role("button", name=f"unpause {first.name}")
     unpause.focus()
     assert f"docker unpause {first.name}" in dash.locator(".said").inner_text()

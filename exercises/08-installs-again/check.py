@@ -1,0 +1,132 @@
+"""Exercise 08: an image that installs its packages again after each edit."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from capas.exercises import Bench, File, Image, NotYet, Wrong
+
+PACKAGE, TOOL = "marked", "picocolors"
+OTHER = "17.0.4"
+"""Another version of the package than the lock has."""
+FOREIGN = "node_modules/left-over/index.js"
+BASE = ("usr/", "opt/")
+"""Where base images have packages of npm itself."""
+
+
+def image(bench: Bench) -> Image:
+    """The image of the folder as it is on somebody's machine: with packages installed there."""
+    foreign = bench.folder / FOREIGN
+    if bench.folder.joinpath("node_modules").is_file():
+        raise NotYet
+    foreign.parent.mkdir(parents=True, exist_ok=True)
+    foreign.write_text("// of another machine\n")
+    return bench.build()
+
+
+def installed(image: Image, name: str = PACKAGE) -> File | None:
+    """Return the description of a package in an image: the one that counts, or None."""
+    wanted = f"node_modules/{name}/package.json"
+    found = [it for it in image.files if it.path.endswith(wanted) and not it.path.startswith(BASE)]
+    return found[-1] if found else None
+
+
+def version(image: Image) -> str:
+    file = installed(image)
+    if file is None:
+        raise Wrong("no-package", package=PACKAGE)
+    try:
+        return str(json.loads(file.content)["version"])
+    except (ValueError, KeyError, TypeError):
+        raise Wrong("no-package", package=PACKAGE) from None
+
+
+def descriptions(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what package.json and package-lock.json say."""
+    try:
+        package, lock = (
+            json.loads(bench.read(name)) for name in ("package.json", "package-lock.json")
+        )
+        package["dependencies"][PACKAGE]
+        lock["packages"][f"node_modules/{PACKAGE}"]["version"]
+    except (ValueError, KeyError, TypeError):
+        raise Wrong("no-lock", package=PACKAGE) from None
+    return package, lock
+
+
+def edited(bench: Bench, changes: dict[str, str]) -> Image:
+    """Build with other contents of some files, which then are as before."""
+    before = {name: bench.read(name) for name in changes}
+    try:
+        for name, text in changes.items():
+            (bench.folder / name).write_text(text, encoding="utf-8")
+        return bench.build()
+    finally:
+        for name, text in before.items():
+            (bench.folder / name).write_text(text, encoding="utf-8")
+
+
+def answers(bench: Bench) -> None:
+    answer = bench.run(bench.once(image), publish=[3000]).get(port=3000)
+    if answer.status >= 400 or "<h1>Tortilla" not in answer.body:
+        raise NotYet
+
+
+def cached(bench: Bench) -> None:
+    first = bench.once(image)
+    if (file := installed(first)) is None:
+        raise Wrong("no-package", package=PACKAGE)
+    # What was built before by anybody does not count: this edit is new.
+    text = bench.read("server.js")
+    if not text:
+        raise NotYet
+    second = edited(bench, {"server.js": f"{text}\n// {uuid4()}\n"})
+    if first.layers[file.layer] in second.layers:
+        return
+    again = installed(second)
+    if again and again.modified == file.modified:
+        raise Wrong("one-layer")
+    raise Wrong("installs-again")
+
+
+def renewed(bench: Bench) -> None:
+    bench.once(image)
+    package, lock = descriptions(bench)
+    package["dependencies"][PACKAGE] = OTHER
+    lock["packages"].setdefault("", {}).setdefault("dependencies", {})[PACKAGE] = OTHER
+    entry = lock["packages"][f"node_modules/{PACKAGE}"]
+    lock["packages"][f"node_modules/{PACKAGE}"] = {
+        key: value for key, value in entry.items() if key not in ("integrity", "resolved")
+    } | {"version": OTHER}
+    changes = {"package.json": json.dumps(package), "package-lock.json": json.dumps(lock)}
+    if (found := version(edited(bench, changes))) != OTHER:
+        raise Wrong("stale", package=PACKAGE, wanted=OTHER, found=found)
+
+
+def locked(bench: Bench) -> None:
+    built = bench.once(image)
+    package, lock = descriptions(bench)
+    wanted = lock["packages"][f"node_modules/{PACKAGE}"]["version"]
+    if (found := version(built)) != wanted:
+        raise Wrong("not-locked", package=PACKAGE, wanted=wanted, found=found)
+    package["dependencies"][PACKAGE] = "16.0.0"  # which the lock does not have
+    try:
+        edited(bench, {"package.json": json.dumps(package)})
+    except Wrong as wrong:
+        if wrong.hint != "build-fails":
+            raise
+    else:
+        raise Wrong("lock-ignored", package=PACKAGE)
+
+
+def outside(bench: Bench) -> None:
+    for file in bench.once(image).files:
+        if file.path.endswith(FOREIGN):
+            raise Wrong("host-modules", file=file.path)
+    if FOREIGN in bench.context():
+        bench.advise("modules-in-context")
+
+
+def lean(bench: Bench) -> None:
+    if installed(bench.once(image), TOOL):
+        raise Wrong("tools-in-image", package=TOOL)
