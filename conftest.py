@@ -19,6 +19,8 @@ from tests.holdings import Holdings, somebody_else
 if TYPE_CHECKING:
     from capas.engine import Engine
 
+pytest.register_assert_rewrite("tests.browser", "tests.jupyterlab")
+
 CELL_SECONDS = 180.0
 """Time-out of a notebook's cell, where the command line does not say."""
 
@@ -27,10 +29,11 @@ NBVAL_SECONDS = 2000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --fast."""
+    """Add --fast and --slow."""
     parser.addoption(
         "--fast", action="store_true", help="leave out what needs a Docker Engine, and notebooks"
     )
+    parser.addoption("--slow", action="store_true", help="also what takes many minutes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,8 +53,10 @@ def _notebook(item: pytest.Item) -> Path | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out by --fast what is slow."""
+    """Leave out by --fast what is slow, and without --slow what takes many minutes."""
     for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="only by --slow"))
         notebook = _notebook(item)
         slow = notebook or item.get_closest_marker("engine") or item.get_closest_marker("vm")
         if config.getoption("--fast") and slow:

@@ -160,7 +160,7 @@ def root(
     help=_help(
         _("Open the course in JupyterLab, with a Docker Engine behind it."),
         _(
-            "Finds a Docker Engine or starts one of the course's own, opens the first lesson in "
+            "Finds a Docker Engine or starts one of the course's own, opens the course in "
             "your browser, and prepares the lessons' images meanwhile. Ctrl-C stops all that it "
             "started."
         ),

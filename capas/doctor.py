@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from capas import paths, stack
 from capas.errors import CapasError
-from capas.language import _, current, languages, ngettext
+from capas.language import _, current, languages, name, ngettext
 from capas.ports import is_free
 
 if TYPE_CHECKING:
@@ -450,14 +450,6 @@ def rights() -> Check:
 
 def language() -> Check:
     """Say which language the course speaks here."""
-    from babel import Locale, UnknownLocaleError
-
-    def name(language: str) -> str:
-        try:
-            return str(Locale.parse(language).get_display_name(language))
-        except UnknownLocaleError:
-            return language
-
     others = [language for language in languages() if language != current()]
     told, *rest = [name(language) for language in (current(), *others)]
     if rest:

@@ -6,7 +6,7 @@ the base images are prepared. This process only watches, and tells.
 
 JupyterLab ends when its standard input does. So it ends with us even if we are killed,
 and on systems without signals. Through the same pipe it is told of the engine, for
-kernels and terminals that it starts from then on.
+kernels and terminals that it starts from then on, and for its front page (`capas.front`).
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from typing import IO, Any
 
 from capas import paths
 from capas.errors import CapasError
-from capas.language import _, current
+from capas.language import _, current, remembered, use
 from capas.ports import free_port, is_free
 from capas.sharing import ours, sharing
 from capas.terminal import progress, told
@@ -41,7 +41,8 @@ STOP_SECONDS = 5
 PORT_ATTEMPTS = 5
 """How often JupyterLab is started when another program was faster to take its port."""
 SETTINGS = Path(__file__).parent / "jupyter"
-"""JupyterLab's defaults for the course: no news, no update checks, the system's dark or light."""
+"""What the course brings to JupyterLab: its defaults (no news, no update checks, the system's
+dark or light) and its front page, a prebuilt extension and one of the server (`capas.front`)."""
 
 ENGINE = "engine: "
 """Begins the line in which the engine's process tells of the engine."""
@@ -56,7 +57,7 @@ class Lab:
         self.engine = engine
         self.token = secrets.token_hex(24)
         self.server: Server | None = None
-        self._told: dict[str, str] = {}
+        self._told: dict[str, Any] = {}
         self._workers: list[subprocess.Popen[str]] = []
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -82,6 +83,8 @@ class Lab:
                 signal.signal(number, handler or signal.SIG_DFL)
 
     def _run(self) -> int:
+        if "CAPAS_LANG" not in os.environ and (chosen := remembered()):  # --lang sets it, too
+            use(chosen)
         progress(_("starting JupyterLab"))
         self.server = self._start_server(self.wanted_port)
         threading.Thread(target=self._prepare, daemon=True).start()
@@ -127,20 +130,33 @@ class Lab:
     def _prepare(self) -> None:
         """Have an engine, then images, telling of both; runs in a thread."""
         engine = ["-m", "capas.lab", "engine", *([self.engine] if self.engine else [])]
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, Any] = {}
+        said = {"stage": "starting", "line": "", "language": current(), "kind": ""}
+
+        def tell(**now: str) -> None:
+            said.update(now)
+            self._told = {"environment": found.get("environment", {}), "engine": said}
+            if self.server:
+                self.server.tell(self._told)
 
         def hear(line: str) -> None:
             if line.startswith(ENGINE):
                 found.update(json.loads(line.removeprefix(ENGINE)))
             else:
                 progress(line)
+                tell(line=line)
 
-        if self._work(engine, hear) == 0 and found and self.server:
-            self._told = found["environment"]
-            self.server.tell(self._told)
-            environment = {**self._told, "CAPAS_ENGINE": self._told["DOCKER_HOST"]}
-            if self._work(["-m", "capas.lab", "images"], progress, environment) == 0:
-                progress(_("the lessons' images are ready"))
+        tell()
+        if self._work(engine, hear) or not found:
+            tell(stage="failed")
+            return
+        tell(stage="images", line="", kind=found["kind"])
+        environment = found["environment"]
+        environment = {**environment, "CAPAS_ENGINE": environment["DOCKER_HOST"]}
+        prepared = self._work(["-m", "capas.lab", "images"], hear, environment) == 0
+        tell(stage="ready", line="")
+        if prepared:
+            progress(_("the lessons' images are ready"))
 
     def _work(
         self,
@@ -201,9 +217,10 @@ class Server:
             "JUPYTER_TOKEN": token,  # not an argument: those everybody on the machine can see
             "CAPAS_LAB": "1",
             # The user's own JupyterLab configuration holds, over the course's defaults.
-            "JUPYTER_CONFIG_PATH": os.pathsep.join(
-                filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS)])
-            ),
+            **{
+                name: os.pathsep.join(filter(None, [os.environ.get(name), str(SETTINGS)]))
+                for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+            },
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         }
         if engine:
@@ -223,7 +240,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where the course begins, with the token that opens it."""
-        return f"http://127.0.0.1:{self.port}{front_page()}?token={self.token}"
+        return f"http://127.0.0.1:{self.port}/lab?token={self.token}"
 
     def wait_until_it_answers(self) -> None:
         """Return when JupyterLab answers.
@@ -256,11 +273,15 @@ class Server:
         finally:
             connection.close()
 
-    def tell(self, environment: dict[str, str]) -> None:
-        """Give these variables to the kernels and terminals that start from now on."""
+    def tell(self, message: dict[str, Any]) -> None:
+        """Tell JupyterLab of the engine.
+
+        Its ``environment`` is for the kernels and terminals that start from now on; what
+        stands under ``engine`` is for the front page (`capas.front.engine.Told`).
+        """
         assert self.process.stdin
         with contextlib.suppress(OSError, ValueError):  # it has ended, or is about to
-            self.process.stdin.write(json.dumps(environment) + "\n")
+            self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
 
     def ask_to_stop(self) -> None:
@@ -292,7 +313,7 @@ def arguments(port: int, folder: Path) -> list[str]:
         "--ServerApp.port_retries=0",
         "--ServerApp.base_url=/",
         f"--ServerApp.root_dir={paths.ROOT}",
-        f"--LabApp.default_url={front_page()}",
+        "--LabApp.default_url=/lab",
         f"--LabApp.user_settings_dir={settings}",
         f"--LabApp.workspaces_dir={folder / 'workspaces'}",
         "--LabApp.news_url=None",
@@ -319,12 +340,6 @@ def _forwarded(port: int) -> list[str]:
         f"--ServerApp.allow_origin=https://{address}",
         *(f"--ServerApp.local_hostnames={host}" for host in ("localhost", address)),
     ]
-
-
-def front_page() -> str:
-    """Return the path of the course's first page in the current language."""
-    page = f"notebooks/{current()}/00-start-here.ipynb"
-    return f"/lab/tree/{page}" if (paths.ROOT / page).exists() else "/lab"
 
 
 def own_group() -> dict[str, Any]:
@@ -398,8 +413,12 @@ def serve(arguments: list[str]) -> None:
 
 def _watch(pipe: IO[str]) -> None:
     """Take variables from the pipe; when it ends, end JupyterLab."""
+    from capas.front import engine
+
     for line in pipe:
-        os.environ.update(json.loads(line))
+        message = json.loads(line)
+        os.environ.update(message["environment"])
+        engine.hear(message["engine"])
     serverapp = sys.modules.get("jupyter_server.serverapp")
     if serverapp and serverapp.ServerApp.initialized():
         app = serverapp.ServerApp.instance()
@@ -419,11 +438,15 @@ def _trust(arguments: list[str]) -> None:
         db_file=options["NotebookNotary.db_file"],
         secret_file=options["NotebookNotary.secret_file"],
     )
-    for source in sorted((paths.ROOT / "notebooks/src").glob("*.md")):
-        for notebook in paths.ROOT.glob(f"notebooks/*/{source.stem}.ipynb"):
-            with contextlib.suppress(Exception):  # one that the student broke stays unsigned
-                content = read(notebook, as_version=4)
-                notary.sign(content)
+    lessons = [
+        notebook
+        for source in sorted((paths.ROOT / "notebooks/src").glob("*.md"))
+        for notebook in paths.ROOT.glob(f"notebooks/*/{source.stem}.ipynb")
+    ]
+    for notebook in (*lessons, *sorted(paths.ROOT.glob("exercises/*/lab.*.ipynb"))):
+        with contextlib.suppress(Exception):  # one that the student broke stays unsigned
+            content = read(notebook, as_version=4)
+            notary.sign(content)
 
 
 def provide_engine(which: str | None) -> None:
@@ -445,7 +468,9 @@ def provide_engine(which: str | None) -> None:
             name=engine.name, version=engine.version, seconds=engine.probe_seconds
         )
     )
-    print(ENGINE + json.dumps({"environment": engine.environment()}), flush=True)
+    print(
+        ENGINE + json.dumps({"environment": engine.environment(), "kind": engine.kind}), flush=True
+    )
 
 
 def provide_images() -> None:

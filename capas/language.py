@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from capas.errors import CapasError
-from capas.paths import ROOT
+from capas.paths import ROOT, home, make
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -68,6 +68,40 @@ def use(language: str | None) -> None:
                 language=language, known=", ".join(languages())
             )
         )
+
+
+def remember(language: str) -> None:
+    """Speak `language` from now on, and in the lab's next runs, too (see `remembered`).
+
+    Raises:
+        CapasError: there is no catalogue for it.
+        OSError: it cannot be written down.
+    """
+    use(language)
+    make(home())
+    _memory().write_text(current() + "\n", encoding="utf-8")
+
+
+def remembered() -> str | None:
+    """Return the language that was chosen in the lab, or None when nobody has chosen yet."""
+    try:
+        return _known(_memory().read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def name(language: str) -> str:
+    """Return what a language calls itself: ``español``."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return str(Locale.parse(language).get_display_name(language) or language)
+    except UnknownLocaleError:
+        return language
+
+
+def _memory() -> Path:
+    return home() / "language"
 
 
 def _(text: str) -> str:

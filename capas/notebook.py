@@ -21,7 +21,7 @@ from filecmp import cmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capas import ports
+from capas import ports, studied
 from capas.errors import CapasError
 from capas.language import _
 from capas.paths import ROOT, work
@@ -151,12 +151,13 @@ def prepare(
             os.chdir(folder)
         except OSError as error:
             raise CapasError(told(error)) from error
+    studied.begin(lesson)
     print(_("Ready. Scratch folder: {folder}").format(folder=f"work/{lesson}"))
 
 
 def scratch(lesson: str, copy: Iterable[str] = ()) -> Path:
     """Make the lesson's scratch folder anew and return it; keep an older one with changes."""
-    place = Path(os.environ.get("CAPAS_WORK") or work())
+    place = work()
     folder = place / lesson
     new = place / f".{lesson}.new"
     _discard(new)

@@ -37,8 +37,11 @@ def home_under_sudo() -> Path:
 
 
 def work() -> Path:
-    """Return the folder for the student's own files; ignored by git."""
-    return ROOT / "work"
+    """Return the folder for the student's own files; ignored by git.
+
+    ``$CAPAS_WORK``, where lessons are built and tested: nothing of that is a student's.
+    """
+    return Path(os.environ.get("CAPAS_WORK") or ROOT / "work")
 
 
 def sudo_user() -> tuple[int, int] | None:

@@ -10,9 +10,12 @@ opens a page, in a profile of its own: ``page = visit("http://127.0.0.1:5173")``
 """
 
 import contextlib
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +50,19 @@ FLAGS = (
     "--disable-sync",
 )
 
+DEAF = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {
+            "names": ["socket"],
+            "action": "SCMP_ACT_ERRNO",
+            "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_EQ"}],  # AF_NETLINK
+        }
+    ],
+}
+"""A seccomp profile: Chromium cannot listen for networks that come and go. If it hears of one, as
+each container and network of Docker is, it breaks off its requests (ERR_NETWORK_CHANGED)."""
+
 
 @contextlib.contextmanager
 def chromium(engine: Engine) -> Iterator[str]:
@@ -54,13 +70,19 @@ def chromium(engine: Engine) -> Iterator[str]:
     if engine.run("image", "inspect", IMAGE).returncode:
         images.ensure(engine, ["debian:trixie-slim"])
         engine.run("build", "--tag", IMAGE, "-", input=DOCKERFILE, check=True)
+    with contextlib.closing(engine.client()) as client:
+        seccomp = any("seccomp" in one for one in client.info().get("SecurityOptions") or [])
     port = free_port()
-    started = engine.run(
-        *("run", "--detach", "--rm", "--init", "--label", "capas=tests"),
-        *("--network", "host", "--shm-size", "256m", IMAGE),
-        *(PROGRAM, *FLAGS, f"--remote-debugging-port={port}", "about:blank"),
-        check=True,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        profile = Path(folder) / "deaf.json"
+        profile.write_text(json.dumps(DEAF))
+        started = engine.run(
+            *("run", "--detach", "--rm", "--init", "--label", "capas=tests"),
+            *(("--security-opt", f"seccomp={profile}") if seccomp else ()),
+            *("--network", "host", "--shm-size", "256m", IMAGE),
+            *(PROGRAM, *FLAGS, f"--remote-debugging-port={port}", "about:blank"),
+            check=True,
+        )
     container = started.stdout.strip()
     url = f"http://127.0.0.1:{port}"
     try:
@@ -126,7 +148,7 @@ def visit(browser: "Browser") -> "Iterator[Visit]":
 
     def visit(url: str) -> "Page":
         page = context.new_page()
-        _goto(page, url)
+        goto(page, url)
         page.wait_for_load_state("networkidle")
         return page
 
@@ -134,8 +156,8 @@ def visit(browser: "Browser") -> "Iterator[Visit]":
     context.close()
 
 
-def _goto(page: "Page", url: str, attempts: int = 3) -> None:
-    """Try again when a network came or went just then (ERR_NETWORK_CHANGED)."""
+def goto(page: "Page", url: str, attempts: int = 3) -> None:
+    """Try again when a network came or went just then (ERR_NETWORK_CHANGED; see `DEAF`)."""
     from playwright.sync_api import Error
 
     for attempt in range(attempts):

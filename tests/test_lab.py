@@ -1,27 +1,24 @@
 """``capas lab``: starts, answers, and leaves nothing behind."""
 
-import http.client
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
-from capas import lab, language, paths
+from capas import lab, language
 from capas.engine import Engine
 from capas.errors import CapasError
 from tests.engine.conftest import downloads  # noqa: F401
+from tests.jupyterlab import Running
 
 
 def test_jupyterlab_goes_elsewhere_when_its_port_is_taken_meanwhile(
@@ -29,7 +26,7 @@ def test_jupyterlab_goes_elsewhere_when_its_port_is_taken_meanwhile(
 ) -> None:
     """It was free when it was looked at: JupyterLab ends, and is started on the next one."""
     started: list[int] = []
-    told: list[dict[str, str]] = []
+    told: list[dict[str, Any]] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
 
@@ -50,23 +47,45 @@ def test_jupyterlab_goes_elsewhere_when_its_port_is_taken_meanwhile(
 
         monkeypatch.setattr(lab, "Server", Server)
         run = lab.Lab()
-        run._told = {"DOCKER_HOST": "unix:///x"}
+        run._told = {"environment": {"DOCKER_HOST": "unix:///x"}}
         run.server = Server(taken, "", None)  # type: ignore[assignment]
         run._wait_for_the_server()
     assert started[0] == taken
     assert len(started) == 2
     assert started[1] != taken
-    assert told == [{"DOCKER_HOST": "unix:///x"}]
+    assert told == [{"environment": {"DOCKER_HOST": "unix:///x"}}]
 
 
-def test_the_front_page_is_in_the_language(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.setattr(language, "_chosen", "es")
-    assert lab.front_page() == "/lab"
-    page = tmp_path / "notebooks/es/00-start-here.ipynb"
-    page.parent.mkdir(parents=True)
-    page.touch()
-    assert lab.front_page() == "/lab/tree/notebooks/es/00-start-here.ipynb"
+@pytest.mark.parametrize(
+    ("asked", "chosen", "spoken"), [("", "es", "es"), ("en", "es", "en"), ("", "", "en")]
+)
+def test_the_language_that_was_chosen_in_the_lab_holds_until_another_is_asked_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch, asked: str, chosen: str, spoken: str
+) -> None:
+    monkeypatch.setenv("CAPAS_HOME", str(home))
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.setattr(language, "_FOLDER", None)
+    if asked:
+        monkeypatch.setenv("CAPAS_LANG", asked)
+    else:
+        monkeypatch.delenv("CAPAS_LANG", raising=False)
+    if chosen:
+        language.remember(chosen)
+        language.use(None)
+
+    class Stop(Exception):
+        pass
+
+    def start(self: lab.Lab, wanted: int) -> lab.Server:
+        raise Stop
+
+    monkeypatch.setattr(lab.Lab, "_start_server", start)
+    try:
+        with pytest.raises(Stop):
+            lab.Lab()._run()
+        assert language.current() == spoken
+    finally:
+        language.use(None)
 
 
 def test_the_users_own_settings_are_copied_and_left_alone(
@@ -80,66 +99,6 @@ def test_the_users_own_settings_are_copied_and_left_alone(
     arguments = lab.arguments(8888, tmp_path / "ours")
     assert (tmp_path / "ours/user-settings/theme/a.jupyterlab-settings").exists()
     assert f"--LabApp.user_settings_dir={tmp_path / 'ours/user-settings'}" in arguments
-
-
-class Running:
-    """A ``capas lab`` of a home of its own."""
-
-    def __init__(self, home: Path, *arguments: str) -> None:
-        self.home = home
-        environment = {**os.environ, "CAPAS_HOME": str(home), "CAPAS_LANG": "en"}
-        for name in ("CAPAS_ENGINE", "DOCKER_HOST"):  # `capas test` has set them
-            environment.pop(name, None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "capas.cli", "lab", "--no-browser", *arguments],
-            cwd=paths.ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=(home / "stderr").open("w"),
-            text=True,
-        )
-        self.url = ""
-
-    def wait(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            if found := re.search(r"http://\S+", line):
-                self.url = found[0]
-                return
-        pytest.fail(f"lab has ended: {self.said()}")
-
-    def said(self) -> str:
-        return (self.home / "stderr").read_text()
-
-    def wait_until_it_says(self, text: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.said():
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.05)
-
-    def ask(self, method: str, path: str, token: str | None = None) -> tuple[int, Any]:
-        address = urlsplit(self.url)
-        token = parse_qs(address.query)["token"][0] if token is None else token
-        connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=30)
-        connection.request(method, path, headers={"Authorization": f"token {token}"})
-        answer = connection.getresponse()
-        body = answer.read()
-        return answer.status, json.loads(body) if answer.status < 300 and body else None
-
-    def stop(self, number: int = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def left(self) -> list[str]:
-        """Return the processes that still know this home."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("CAPAS_HOME") == str(self.home):
-                    found.append(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-        return found
 
 
 @pytest.fixture
@@ -176,6 +135,9 @@ def test_without_an_engine_jupyterlab_still_starts(home: Path, running: list[Run
     settings = one.ask("GET", "/lab/api/settings/@jupyterlab/apputils-extension:notification")[1]
     assert settings["schema"]["properties"]["checkForUpdates"]["default"] is False
     assert one.ask("POST", "/api/kernels")[0] == 201
+    state = one.ask("GET", "/capas/api/engine")[1]
+    assert state["state"] == "none"
+    assert "/nowhere/docker.sock" in state["line"]
     assert one.stop() == 0
     assert "Traceback" not in one.said()
     assert one.left() == []

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 from babel.messages.pofile import read_po, write_po
 
 from capas.engine import Engine
@@ -103,16 +104,14 @@ def test_what_lessons_show_speaks_it(copy: Path) -> None:
     assert all("«" in line for line in lines[2:])
 
 
-def test_the_lab_opens_its_notebooks(copy: Path) -> None:
+def test_the_labs_front_page_leads_to_its_notebooks(copy: Path) -> None:
     code = (
-        "from capas import lessons, lab, language\n"
+        "from capas import lessons\n"
         "print(*lessons.build([0], ['xx'], execute=False, report=lambda line: None))\n"
-        "language.use('xx'); print(lab.front_page())"
     )
     done = run(copy, "-c", code)
-    built, page = done.stdout.split()
+    built = done.stdout.strip()
     assert built == str(copy / "notebooks/xx/00-start-here.ipynb")
-    assert page == "/lab/tree/notebooks/xx/00-start-here.ipynb"
     assert nbformat.read(built, 4).cells[0].source == "# «Start here»"
     lab = subprocess.Popen(
         [sys.executable, "-m", "capas.cli", "lab", "--lang", "xx", "--no-browser", *NOWHERE],
@@ -125,7 +124,12 @@ def test_the_lab_opens_its_notebooks(copy: Path) -> None:
     try:
         assert lab.stdout
         found = next(filter(None, (re.search(r"http://\S+", line) for line in lab.stdout)))
-        assert f"{page}?token=" in found[0]
+        address = found[0].replace("/lab?", "/capas/api/contents?")
+        front = requests.get(address, timeout=30).json()
+        assert front["language"] == "xx"
+        assert [one["id"] for one in front["languages"]] == ["en", "es", "xx"]
+        assert [one["path"] for one in front["lessons"]] == ["notebooks/xx/00-start-here.ipynb"]
+        assert front["words"]["lessons"] == "«Lessons»"
     finally:
         lab.terminate()
         lab.wait(60)

@@ -11,3 +11,12 @@ function make(tag, attributes = {}, ...children) {
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
+
+// Give a widget's keys to the widget alone: in command mode JupyterLab would take arrows, Enter
+// and letters for its own. Wraps render().
+function apart(render) {
+  return (given) => {
+    given.el.addEventListener("keydown", (event) => event.stopPropagation());
+    return render(given);
+  };
+}

@@ -71,7 +71,6 @@ function render({ model, el }) {
     clearTimeout(timer);
     timer = setTimeout(() => model.send({ do: "edit", text: text.value }), 250);
   };
-  text.onkeydown = (event) => event.stopPropagation(); // not a shortcut of the notebook
   const fault = make("p", { className: "message" });
   fault.setAttribute("role", "status");
   const label = make("label", { textContent: words.patterns, htmlFor: `capas-${Math.random()}` });
@@ -119,4 +118,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: apart(render) };

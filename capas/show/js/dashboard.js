@@ -105,7 +105,6 @@ function render({ model, el }) {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
       event.preventDefault();
-      event.stopPropagation();
       const to = KINDS[(KINDS.indexOf(tab) + step + KINDS.length) % KINDS.length];
       turn(to);
       tabs.children[KINDS.indexOf(to)].focus();
@@ -346,8 +345,6 @@ function render({ model, el }) {
       runs.scrollTop = runs.scrollHeight;
     }
   }
-  // JupyterLab's own keys (arrows, Enter, letters) are not meant while one works in here.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
   model.on("msg:custom", hear);
   turn("containers");
   choose("");
@@ -361,4 +358,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: apart(render) };

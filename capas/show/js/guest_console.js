@@ -33,8 +33,6 @@ function render({ model, el }) {
     line,
     status,
   );
-  // JupyterLab must not take what is typed here for its own shortcuts.
-  root.dataset.lmSuppressShortcuts = "true";
   el.append(make("style", { textContent: STYLE }), root);
 
   let back = 0; // how many commands before the newest the line shows
@@ -112,4 +110,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: apart(render) };

@@ -88,7 +88,6 @@ function render({ model, el }) {
     drop.onclick = () => { focus = [Math.max(1, n - 1), "text"]; send({ do: "drop", at: n }); };
     text.onchange = () => send({ do: "edit", at: n, text: text.value });
     text.onkeydown = (event) => {
-      event.stopPropagation(); // not a shortcut of the notebook
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         event.preventDefault();
         move(event.key === "ArrowUp" ? -1 : 1, "text");
@@ -167,4 +166,4 @@ function render({ model, el }) {
   return () => { for (const name of names) model.off(`change:${name}`, later); };
 }
 
-export default { render };
+export default { render: apart(render) };

@@ -102,4 +102,4 @@ function render({ model, el }) {
   draw();
 }
 
-export default { render };
+export default { render: apart(render) };

@@ -36,11 +36,9 @@ function render({ model, el }) {
     }
     model.send({ do: "choose", chosen });
   };
-  const quiet = (control) => { control.onkeydown = (event) => event.stopPropagation(); };
   function labelled(name, control) {
     controls[name] = control;
     control[control.type === "text" ? "oninput" : "onchange"] = choose;
-    quiet(control);
     if (control.type === "checkbox") return make("label", { className: "tick" }, control, words[name]);
     return make("label", {}, words[name], control);
   }
@@ -77,7 +75,6 @@ function render({ model, el }) {
   };
   const own = make("input", { type: "text", className: "own", spellcheck: false, autocomplete: "off" });
   own.oninput = () => model.send({ do: "read", command: own.value });
-  quiet(own);
 
   root.append(
     make("h4", { textContent: words.title }),
@@ -120,7 +117,6 @@ function render({ model, el }) {
         const to = { ArrowLeft: n - 1, ArrowRight: n + 1, Home: 0, End: buttons.length - 1 }[event.key];
         if (to === undefined) return;
         event.preventDefault();
-        event.stopPropagation();
         buttons[Math.min(Math.max(to, 0), buttons.length - 1)].focus();
       };
       return button;
@@ -144,4 +140,4 @@ function render({ model, el }) {
   return () => { for (const name of names) model.off(`change:${name}`, later); };
 }
 
-export default { render };
+export default { render: apart(render) };

@@ -127,4 +127,4 @@ function render({ model, el }) {
   return () => model.off("change:view", draw);
 }
 
-export default { render };
+export default { render: apart(render) };

@@ -1,0 +1,74 @@
+"""Lessons as a student runs them: in the JupyterLab that ``capas lab`` starts, in a browser.
+
+nbval compares what the cells put out; this says that the lesson runs where it is read, without
+an error, and that what is drawn is drawn. Three always; all of them with ``--slow``.
+"""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from capas.paths import ROOT
+from capas.testing import notebooks
+from tests.jupyterlab import Show, errors, run_all
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytest_plugins = ["tests.jupyterlab"]
+pytestmark = pytest.mark.engine
+
+ALWAYS = (
+    "notebooks/en/00-start-here.ipynb",
+    "notebooks/en/06-dockerfile.ipynb",
+    "notebooks/es/09-compose.ipynb",
+)
+
+BROKEN = """() => {
+  const panel = window.jupyterapp.shell.currentWidget.node;
+  const faults = [...panel.querySelectorAll("img")]
+    .filter((image) => image.complete && !image.naturalWidth)
+    .map((image) => `no picture: ${image.alt || image.src}`);
+  const text = panel.innerText;
+  for (const sign of ["Error displaying widget", "Loading widget...", "Error creating widget"]) {
+    if (text.includes(sign)) faults.push(sign);
+  }
+  return faults;
+}"""
+"""Returns what of the cells in sight is not drawn."""
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(path, id=path, marks=[] if path in ALWAYS else [pytest.mark.slow])
+        for path in (one.as_posix() for one in notebooks())
+    ],
+)
+def test_it_runs_to_its_end(notebook: str, show: Show, seen: Callable[["Page", str], None]) -> None:
+    stored = (ROOT / notebook).read_bytes()
+    page = show(notebook)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(error.message))
+    page.locator(".jp-NotebookPanel h1").first.wait_for()
+    cells = run_all(page)
+    assert errors(cells) == []
+    # Cell by cell, as one scrolls: each is drawn only when it comes into sight.
+    for number in range(page.evaluate("window.jupyterapp.shell.currentWidget.model.cells.length")):
+        page.evaluate(
+            "async (number) => {"
+            " const { content } = window.jupyterapp.shell.currentWidget;"
+            " await content.scrollToItem(number, 'start'); }",
+            number,
+        )
+        with contextlib.suppress(Exception):  # what is not drawn after that is told below
+            page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=5_000)
+        if found := page.evaluate(BROKEN):
+            faults += [f"cell {number}: {fault}" for fault in found]
+            seen(page, f"{Path(notebook).parent.name}-{Path(notebook).stem}-{number}")
+    seen(page, f"{Path(notebook).parent.name}-{Path(notebook).stem}-end")
+    assert faults == []
+    assert (ROOT / notebook).read_bytes() == stored  # nothing is written but by who saves
