@@ -27,9 +27,12 @@ NBVAL_SECONDS = 2000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --fast."""
+    """Add --fast and --slow."""
     parser.addoption(
         "--fast", action="store_true", help="leave out what needs a Docker Engine, and notebooks"
+    )
+    parser.addoption(
+        "--slow", action="store_true", help="also what takes many minutes (marked slow)"
     )
 
 
@@ -50,8 +53,10 @@ def _notebook(item: pytest.Item) -> Path | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out by --fast what is slow."""
+    """Leave out by --fast what needs containers, and without --slow what takes many minutes."""
     for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="takes many minutes: --slow"))
         notebook = _notebook(item)
         slow = notebook or item.get_closest_marker("engine") or item.get_closest_marker("vm")
         if config.getoption("--fast") and slow:

@@ -12,6 +12,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -162,20 +163,26 @@ class Kit:
                 plan.add(locked, target, target.key)
         inside = wheels.Target(f"linux-{self._facts['machine']}", "3.13")
         platform = f"{self._facts['machine']}-manylinux_2_28"
-        for pins in needs.pip(self.root):
+
+        def lock(pins: needs.Pins) -> list[dict[str, Any]] | CapasError:
             options = ["--python-version", inside.python, "--python-platform", platform]
-            if pins.locked:
-                options.append("--no-deps")
             try:
-                locked = wheels.lock(pins.requirements, *options)
+                return wheels.lock(pins.requirements, *options, *["--no-deps"] * pins.locked)
             except CapasError as error:
-                if not pins.file:
-                    raise  # pip itself: no network
+                return error
+
+        sets = needs.pip(self.root)
+        with ThreadPoolExecutor(4) as pool:  # most of it is waiting for the index
+            answers = list(pool.map(lock, sets))
+        for pins, answer in zip(sets, answers, strict=True):
+            if not isinstance(answer, CapasError):
+                plan.add(answer, inside, using.CONTAINER)
+            elif not pins.file:
+                raise answer  # pip itself: no network
+            else:
                 # An exercise may ask on purpose for what does not exist.
-                self._report(f"{pins.file}: {error}")
+                self._report(f"{pins.file}: {answer}")
                 plan.missing.setdefault(using.CONTAINER, []).extend(pins.requirements)
-                continue
-            plan.add(locked, inside, using.CONTAINER)
         for key, names in sorted(plan.missing.items()):
             self._report(
                 _("there are no wheels for {target} of: {names}").format(

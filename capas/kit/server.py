@@ -331,7 +331,7 @@ def listen(
 
 def addresses() -> list[str]:
     """Return this machine's IPv4 addresses in its networks, the most likely first."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     first = ""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as call:

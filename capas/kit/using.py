@@ -31,6 +31,8 @@ CHUNK = 1 << 20
 REPORT_SECONDS = 3.0
 MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 SYSTEMS = {"win32": "windows", "darwin": "macos"}
+STATE = ("server.json", "server.log", "port")
+"""What `local.py` keeps beside a kit's files."""
 CONTAINER = "container"
 """Key of what containers need."""
 
@@ -218,9 +220,9 @@ def settle(source: Source) -> None:
     new = place / (NAME + ".new")
     new.write_bytes(source.contents.text())
     new.replace(place / NAME)
-    kept = {place / path for path in source.contents.items} | {place / NAME}
+    kept = {place / path for path in (*source.contents.items, NAME, *STATE)}
     for file in [path for path in place.rglob("*") if path.is_file()]:
-        if file not in kept and file.parent != place:
+        if file not in kept:
             file.unlink()
     paths.give_back(paths.home(), but=("engine", "mirror"))
 

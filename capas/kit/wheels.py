@@ -245,7 +245,7 @@ def _fetch(batch: Sequence[Wheel], folder: Path) -> None:
             urls.write_text("\n".join(lines) + "\n", "utf-8")
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             command += ["--only-binary=:all:", "--dest", name, "--requirement", str(urls)]
-            command += ["--python-version", target.python, "--implementation", "cp"]
+            command += ["--python-version", f"{target.python}.9", "--implementation", "cp"]
             for platform in target.platforms:
                 command += ["--platform", platform]
             failures: list[str] = []
