@@ -259,7 +259,10 @@ def with_kit(wanted: list[str], failures: list[str]) -> bool:
     say(_("installing packages from the kit"))
     options = ["--offline", "--no-index", "--find-links", str(wheels), "--no-config"]
     command = [*uv, "pip", "install", "--python", str(python()), *options, *wanted]
-    return attempt(command, failures)
+    if attempt(command, failures):
+        return True
+    say(_("the kit lacks something that is needed: trying the network"))
+    return False
 
 
 def existing_uvs() -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from capas.errors import CapasError
 from capas.kit import debian, needs, npm, saving, using, wheels
-from capas.kit.contents import KIND, NAME, VERSION, Contents
+from capas.kit.contents import KIND, NAME, VERSION, Archive, Contents
 from capas.language import _
 from capas.paths import ROOT
 
@@ -95,6 +95,7 @@ class Kit:
         started = time.monotonic()
         try:
             self._check_place()
+            self._reuse()
             images = self._images()
             plan = self._plan()
             self._announce(plan, images)
@@ -132,6 +133,16 @@ class Kit:
                     folder=self.out.parent
                 )
             ) from None
+
+    def _reuse(self) -> None:
+        """Begin with the packages of the kit that is there already: most are the same."""
+        if not self.out.exists() or any(self.folder.iterdir()):
+            return
+        with contextlib.suppress(CapasError):  # it is another file: it is replaced in the end
+            source = Archive(self.out)
+            for item in source.contents.items.values():
+                if item.path.startswith(("wheels/", "npm/")):
+                    using.copy(source, item, self.folder / item.path, lambda count: None)
 
     def _no_room(self) -> CapasError:
         return CapasError(

@@ -25,6 +25,8 @@ Report = Callable[[str], None]
 
 SYSTEMS = ("linux-x86_64", "linux-aarch64", "macos-x86_64", "macos-aarch64", "windows-x86_64")
 PYTHONS = ("3.11", "3.12", "3.13")
+PATCHES = (0, 99)
+"""Patch releases of a Python that stand for all."""
 GLIBC = 35
 """Minor version of glibc 2 that Linux has at least: Ubuntu 22.04."""
 MACOS = (14, 0)
@@ -75,8 +77,12 @@ class Target:
         return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 
     @cached_property
-    def environment(self) -> dict[str, str]:
-        """What markers of requirements are compared with (PEP 508)."""
+    def environments(self) -> list[dict[str, str]]:
+        """What markers of requirements are compared with (PEP 508).
+
+        One for the first release of this Python and one for its last: an older one may need an
+        older package (Debian 12 has 3.11.2, and there is a package for 3.11.5 and newer).
+        """
         name, _dash, machine = self.system.partition("-")
         words = {
             "linux": ("linux", "Linux", "posix"),
@@ -87,16 +93,16 @@ class Target:
             machine = "arm64"
         if name == "windows":
             machine = "AMD64"
-        return {
+        facts = {
             "sys_platform": words[0],
             "platform_system": words[1],
             "os_name": words[2],
             "platform_machine": machine,
             "python_version": self.python,
-            "python_full_version": f"{self.python}.9",
             "implementation_name": "cpython",
             "platform_python_implementation": "CPython",
         }
+        return [facts | {"python_full_version": f"{self.python}.{n}"} for n in PATCHES]
 
 
 @dataclass
@@ -137,7 +143,7 @@ class Plan:
         """Choose for a target the best wheel of each package that it needs."""
         for package in locked:
             marker = package.get("marker")
-            if marker and not Marker(marker).evaluate(target.environment):
+            if marker and not any(map(Marker(marker).evaluate, target.environments)):
                 continue
             best = min(_candidates(package, target), key=lambda pair: pair[0], default=None)
             if best is None:
@@ -245,7 +251,12 @@ def _fetch(batch: Sequence[Wheel], folder: Path) -> None:
             urls.write_text("\n".join(lines) + "\n", "utf-8")
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             command += ["--only-binary=:all:", "--dest", name, "--requirement", str(urls)]
-            command += ["--python-version", f"{target.python}.9", "--implementation", "cp"]
+            command += [
+                "--python-version",
+                f"{target.python}.{PATCHES[-1]}",
+                "--implementation",
+                "cp",
+            ]
             for platform in target.platforms:
                 command += ["--platform", platform]
             failures: list[str] = []
