@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -108,6 +109,13 @@ def _complete_lesson(incomplete: str) -> list[str]:
 
     sources = sorted((ROOT / "notebooks/src").glob(f"{incomplete}*.md"))
     return [source.stem for source in sources]
+
+
+def _complete_exercise(incomplete: str) -> list[str]:
+    from capas.paths import ROOT
+
+    found = sorted((ROOT / "exercises").glob(f"{incomplete}*/exercise.yaml"))
+    return [path.parent.name for path in found]
 
 
 def _complete_engine(incomplete: str) -> list[str]:
@@ -335,6 +343,9 @@ def build(
         bool,
         typer.Option("--check", help=_("Run nothing; fail if notebooks and sources differ.")),
     ] = False,
+    labs: Annotated[
+        bool, typer.Option("--labs", help=_("The labs of the exercises, instead of lessons."))
+    ] = False,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help=_("Renew also the outputs that differ from run to run.")),
@@ -364,7 +375,94 @@ def build(
                 ours()
         # The lessons' kernels find it.
         os.environ.update(found.environment() | {"CAPAS_ENGINE": found.host})
-        builder.build(numbers or None, [lang] if lang else None, report=progress, fresh=fresh)
+        builder.build(
+            numbers or None,
+            [lang] if lang else None,
+            report=progress,
+            fresh=fresh,
+            exercises=labs,
+        )
+
+
+@app.command(
+    help=_help(
+        _("Check your answer to an exercise: build it, run it, look at it."),
+        _(
+            "Your files are in work/exercises/; they are put there if you have not begun yet. "
+            "Exit code 0: all done; 1: not yet."
+        ),
+        examples=("capas check 06", "capas check 06 --hint", "capas check 06 --folder answer"),
+    )
+)
+def check(
+    exercise: Annotated[
+        str,
+        typer.Argument(
+            metavar="NN", help=_("The exercise's number."), autocompletion=_complete_exercise
+        ),
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help=_("Files other than those in work/."),
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+        ),
+    ] = None,
+    hint: Annotated[
+        bool, typer.Option("--hint", help=_("Say more about the first mistake; check nothing."))
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Check an exercise."""
+    import json
+
+    from capas.engine import ensure, images, started_here
+    from capas.exercises import find, student
+    from capas.sharing import ours, sharing
+    from capas.terminal import progress
+
+    found = find(exercise)
+    if hint:
+        typer.echo(student.more(found))
+        return
+    own = student.begin(found) if folder is None else folder
+    progress(_("checking {folder}").format(folder=own))
+    with sharing():
+        try:
+            answering = ensure(engine, progress)
+        finally:
+            if started_here():
+                ours()
+        images.ensure(answering, [*found.images, "busybox"], report=progress)
+        verdict = student.check(found, answering, progress, folder)
+    typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command(help=_help(_("Show which exercises you have done; it is kept on this machine.")))
+def progress(lang: Language = None) -> None:
+    """Show the progress."""
+    from capas.exercises import exercises
+    from capas.exercises import progress as kept
+    from capas.terminal import table
+
+    done = kept.done()
+    rows = []
+    for exercise in exercises():
+        own = done.get(exercise.name, kept.Progress())
+        state = (
+            f"✓ {own.finished[:10]}"
+            if own.finished
+            else f"{own.done}/{own.checks}"
+            if own.checks
+            else "–"
+        )
+        rows.append((f"{exercise.number:02}", exercise.title, state))
+    table((_("exercise"), _("title"), _("done")), rows)
 
 
 def _no_engine() -> str:
