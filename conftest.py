@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--slow", action="store_true", help="also what takes many minutes (marked slow)"
     )
+    parser.addoption(
+        "--kit", help="a classroom kit, for tests/kit/test_offline.py; else it makes one"
+    )
+    parser.addoption(
+        "--kit-lessons", default="06,08", help="lessons to run there: numbers, or all (06,08)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

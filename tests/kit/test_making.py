@@ -89,14 +89,11 @@ def test_targets_take_the_wheel_that_fits() -> None:
     def wheel(name: str) -> dict[str, object]:
         return {"url": f"https://example.org/{name}", "hashes": {"sha256": "0" * 64}, "size": 1}
 
-    tags = ("py3-none-any", "cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_17_x86_64")
-    tags += ("cp312-cp312-musllinux_1_2_x86_64", "cp311-abi3-macosx_11_0_arm64")
-    package = {
-        "name": "thing",
-        "version": "1",
-        "wheels": [wheel(f"thing-1-{tag}.whl") for tag in tags],
-    }
-    only_linux = {"name": "only", "version": "1", "wheels": package["wheels"][1:3]}  # type: ignore[index]
+    tags = ["py3-none-any", "cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_17_x86_64"]
+    tags += ["cp312-cp312-musllinux_1_2_x86_64", "cp311-abi3-macosx_11_0_arm64"]
+    files = [wheel(f"thing-1-{tag}.whl") for tag in tags]
+    package = {"name": "thing", "version": "1", "wheels": files}
+    only_linux = {"name": "only", "version": "1", "wheels": files[1:3]}
     on_windows = {**package, "name": "win", "marker": "sys_platform == 'win32'"}
     plan = wheels.Plan()
     for system in wheels.SYSTEMS:
@@ -150,6 +147,8 @@ def test_made_interrupted_gone_on_with_served_and_used(
 
     # No Debian packages in the small one: three containers' apt would take half a minute.
     monkeypatch.setattr(needs, "apt", lambda root: [])
+    # Nor many sets of Python packages: the index is asked for each.
+    monkeypatch.setattr(needs, "pip", lambda root: [needs.Pins("Dockerfile", ("toolz==1.*",))])
 
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
@@ -161,7 +160,7 @@ def test_made_interrupted_gone_on_with_served_and_used(
     assert not out.exists()
     assert any("the kit will be about" in line for line in said)
     arrived = {path for path in (tmp_path / "kit.zip.making/wheels").iterdir()}
-    assert {path.name.partition("-")[0] for path in arrived} >= {"iniconfig", "pluggy", "pip", "uv"}
+    assert {path.name.partition("-")[0] for path in arrived} >= {"iniconfig", "toolz", "pip", "uv"}
 
     with monkeypatch.context() as patch:  # what has arrived is not fetched again
         patch.setattr(wheels, "_fetch", interrupted)
@@ -180,7 +179,7 @@ def test_made_interrupted_gone_on_with_served_and_used(
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
         uv = using.provide_uv(place / "bin")
         assert uv and using.wheels() == home / "kit/wheels"
-        command = [uv, "pip", "install", "--quiet", "--offline", "--no-index", "--no-config"]
+        command = [str(uv), "pip", "install", "--quiet", "--offline", "--no-index", "--no-config"]
         command += ["--find-links", str(using.wheels()), "--python", str(place / "bin/python")]
         subprocess.run([*command, "-r", str(course / "requirements.txt"), "pip"], check=True)
         # npm's side: a document with a file that is what the lock wants.
