@@ -18,8 +18,8 @@ from capas.vm import parts
 if TYPE_CHECKING:
     from capas.engine.model import Engine
 
-BASES = ("debian:trixie-slim", "python:3.13-slim", "node:24-slim")
-"""Base images in which lessons install packages."""
+BASE = "debian:trixie-slim"
+"""The base of the others: what is missing in them is missing here, too."""
 
 _FETCH = """
 set -e
@@ -39,21 +39,13 @@ done > Packages
 
 def for_containers(engine: "Engine", names: Sequence[str], folder: Path) -> None:
     """Fetch what ``apt-get install`` of these names takes in the base images, and its index."""
-    note = folder / "Packages"
-    wanted = hashlib.sha256(json.dumps([sorted(names), BASES]).encode()).hexdigest()
+    wanted = hashlib.sha256(json.dumps([BASE, sorted(names)]).encode()).hexdigest()
     done = folder.parent / "debian.done"
-    if done.exists() and done.read_text() == wanted and note.exists():
+    if done.exists() and done.read_text() == wanted and (folder / "Packages").exists():
         return
-    listed: dict[str, str] = {}
-    for base in BASES if names else ():
-        with box(engine, base) as container:
-            container.run("sh", "-c", _FETCH, "sh", *names)
-            container.take("/out", folder)
-        for stanza in note.read_text().split("\n\n"):
-            if stanza.strip():
-                listed[stanza.partition("Filename: ")[2].partition("\n")[0]] = stanza.strip()
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text("".join(f"{stanza}\n\n" for stanza in listed.values()))
+    with box(engine, BASE) as container:
+        container.run("sh", "-c", _FETCH, "sh", *names)
+        container.take("/out", folder)
     done.write_text(wanted)
 
 

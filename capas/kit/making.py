@@ -135,14 +135,15 @@ class Kit:
             ) from None
 
     def _reuse(self) -> None:
-        """Begin with the packages of the kit that is there already: most are the same."""
+        """Begin with what the kit has that is there already: most is the same."""
         if not self.out.exists() or any(self.folder.iterdir()):
             return
         with contextlib.suppress(CapasError):  # it is another file: it is replaced in the end
             source = Archive(self.out)
             for item in source.contents.items.values():
-                if item.path.startswith(("wheels/", "npm/")):
+                if item.path.startswith(("wheels/", "npm/", "images/")):
                     using.copy(source, item, self.folder / item.path, lambda count: None)
+            saving.remember(source.contents, self.folder)
 
     def _no_room(self) -> CapasError:
         return CapasError(

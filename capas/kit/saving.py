@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from capas.errors import CapasError
+from capas.kit.contents import Contents
 from capas.kit.server import MANIFEST
 from capas.language import _
 
@@ -39,9 +41,8 @@ def save(
     present = images.present(image.name)
     if present is None:
         raise CapasError(_("{image} is not on the engine: run `capas images --all`, then try again.").format(image=image.name))  # noqa: E501  # fmt: skip
-    notes = folder / "saved"
-    notes.mkdir(parents=True, exist_ok=True)
-    note = notes / f"{image.file_name}.json"
+    note = _note(folder, image.name)
+    note.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError, ValueError):
         facts: dict[str, Any] = json.loads(note.read_text())
         if facts["id"] == present.id and all((folder / path).exists() for path in facts["files"]):
@@ -74,6 +75,25 @@ def save(
     return facts
 
 
+def remember(contents: Contents, folder: Path) -> None:
+    """Write down that the images of an earlier kit, whose blobs are in the folder, are saved."""
+    (folder / "saved").mkdir(parents=True, exist_ok=True)
+    for name, image in contents.get("images").items():
+        manifest = json.loads((folder / _path(image["manifest"])).read_bytes())
+        digests = [image["manifest"], manifest["config"]["digest"]]
+        digests += [layer["digest"] for layer in manifest["layers"]]
+        facts = {**image, "id": digests[1], "files": [_path(digest) for digest in digests]}
+        _note(folder, name).write_text(json.dumps(facts))
+
+
+def _note(folder: Path, name: str) -> Path:
+    return folder / "saved" / f"{re.sub(r'[^a-z0-9.-]', '-', name)}.json"
+
+
+def _path(digest: str) -> str:
+    return f"images/{digest.replace(':', '/')}"
+
+
 def _blobs(
     archive: tarfile.TarFile, folder: Path, progress: Callable[[int], None]
 ) -> tuple[str, list[str]]:
@@ -96,7 +116,7 @@ def _blobs(
     }
     manifest = _put(json.dumps(described).encode(), folder)
     digests = [manifest["digest"], described["config"]["digest"], *(b["digest"] for b in layers)]
-    return manifest["digest"], [f"images/{digest.replace(':', '/')}" for digest in digests]
+    return manifest["digest"], [_path(digest) for digest in digests]
 
 
 def _layer(
@@ -106,7 +126,7 @@ def _layer(
     note = folder / "saved" / f"{content.replace(':', '-')}.json"
     with contextlib.suppress(OSError, ValueError):
         known: dict[str, Any] = json.loads(note.read_text())
-        if (folder / "images" / known["digest"].replace(":", "/")).exists():
+        if (folder / _path(known["digest"])).exists():
             return known
     packed = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)
