@@ -349,9 +349,9 @@ class Images:
         return self.kit is not None and self.kit.has(image, self.machine)
 
     def asks(self, image: BaseImage) -> str | None:
-        """Return the address of the kit that pip, npm and apt in the image are to ask, or None."""
+        """Return what the label `local.LABEL` of the image is to say; None: it is to have none."""
         tells = self.kit is not None and self.in_kit(image) and self.kit.tells(image)
-        return self.kit.url if self.kit and tells else None
+        return self.kit.mark if self.kit and tells else None
 
     def is_of_this_recipe(self, image: BaseImage, present: Image) -> bool:
         """Whether it is a stand-in as one would be made now."""

@@ -371,7 +371,7 @@ class Preparing:
             (folder / "root" / path).write_text(text)
         stand_ins.normalise(folder)
         (folder / "Dockerfile").write_text(
-            f"FROM {tag}\nCOPY root/ /\nLABEL {local.LABEL}={kit.url}\n"
+            f"FROM {tag}\nCOPY root/ /\nLABEL {local.LABEL}={kit.mark}\n"
         )
         steps.run(self.images.docker, "build", "--quiet", "--tag", tag, str(folder))
         return tag

@@ -7,6 +7,7 @@ tells these where to ask; so no Dockerfile of a lesson has to know of it.
 """
 
 import contextlib
+import hashlib
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from capas.engine.model import Engine
 
 LABEL = "capas.kit"
-"""Label of a base image that asks a kit, with its address."""
+"""Label of a base image whose clients ask a kit."""
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 DESKTOP = "host.docker.internal"
@@ -44,6 +45,12 @@ class Local:
     kit: Folder
     url: str
     """As containers call it: ``http://10.200.255.1:8642``."""
+
+    @property
+    def mark(self) -> str:
+        """Value of `LABEL`: where the image's clients ask, and how they are told."""
+        told = hashlib.sha256(json.dumps(self.settings()).encode()).hexdigest()[:8]
+        return f"{self.url}/#{told}"
 
     def has(self, image: "BaseImage", machine: str) -> bool:
         """Say whether it has this base image for this processor."""
@@ -80,10 +87,17 @@ class Local:
         text.unlink()
 
     def settings(self) -> dict[str, str]:
-        """Return the files that tell pip, npm and apt in an image of the kit, by their paths."""
+        """Return the files that tell pip, npm and apt in an image of the kit, by their paths.
+
+        To pip the kit is a page of links, not an index: Pipenv counts an index of pip's settings
+        as part of the Pipfile, and would refuse its lock file as out of date.
+        """
         host = self.url.removeprefix("http://").partition(":")[0]
         return {
-            "etc/pip.conf": f"[global]\nindex-url = {self.url}/simple/\ntrusted-host = {host}\n",
+            "etc/pip.conf": (
+                "[global]\nno-index = true\n"
+                f"find-links = {self.url}/links/\ntrusted-host = {host}\n"
+            ),
             "usr/local/etc/npmrc": (
                 f"registry={self.url}/npm/\naudit=false\nfund=false\nupdate-notifier=false\n"
             ),

@@ -3,6 +3,7 @@
 ========================  ======================================================================
 ``/kit.json, /files/…``   the kit itself, for `capas kit use`
 ``/simple/…``             Python packages (https://packaging.python.org, Simple repository API)
+``/links/``               the same on one page (pip's ``--find-links``)
 ``/npm/…``                npm packages (registry API: package metadata, tarballs)
 ``/debian/…``             Debian packages, a flat repository
 ``/v2/…``                 images (OCI distribution specification, the part that pulls)
@@ -103,6 +104,7 @@ class Shelf:
         routes: dict[str, Callable[[str, str], Answer]] = {
             "files": self._file,
             "simple": self._simple,
+            "links": self._links,
             "npm": self._npm_package,
             "debian": self._debian,
             "v2": self._image,
@@ -122,12 +124,13 @@ class Shelf:
         found = self._wheels.get(normal(name))
         if not found:
             return NOT_FOUND
-        links = "".join(
-            f'<a href="/files/{quote(item.path)}#sha256={item.sha256}">'
-            f"{html.escape(item.path.rpartition('/')[2])}</a>\n"
-            for item in found
-        )
-        return Answer(_html(name, links), HTML)
+        return Answer(_html(name, _links(found)), HTML)
+
+    def _links(self, path: str, host: str) -> Answer:
+        if path:
+            return NOT_FOUND
+        found = [item for items in self._wheels.values() for item in items]
+        return Answer(_html("links", _links(found)), HTML)
 
     def _npm_package(self, path: str, host: str) -> Answer:
         name, _dash, file = path.partition("/-/")
@@ -199,6 +202,14 @@ class Shelf:
 def normal(name: str) -> str:
     """Return the normalised name of a Python package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _links(items: list[Item]) -> str:
+    return "".join(
+        f'<a href="/files/{quote(item.path)}#sha256={item.sha256}">'
+        f"{html.escape(item.path.rpartition('/')[2])}</a>\n"
+        for item in items
+    )
 
 
 def _html(title: str, body: str) -> bytes:

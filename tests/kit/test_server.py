@@ -146,10 +146,14 @@ def test_of_a_folder_only_what_the_kit_names(archive: Path, home: Path) -> None:
         assert ask(served, "/files/elsewhere.bin")[0] == 404  # it was not taken
 
 
-def test_pip_installs_from_it(served: server.Server, tmp_path: Path) -> None:
-    url = f"http://{HOST}:{served.port}/simple/"
+@pytest.mark.parametrize(
+    "options", [["--index-url=/simple/"], ["--no-index", "--find-links=/links/"]]
+)
+def test_pip_installs_from_it(served: server.Server, tmp_path: Path, options: list[str]) -> None:
+    url = f"=http://{HOST}:{served.port}/"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "t")]
-    command += ["--isolated", "--index-url", url, "--no-cache-dir", "First.One==1.0", "second"]
+    command += [option.replace("=/", url) for option in options]
+    command += ["--isolated", "--no-cache-dir", "First.One==1.0", "second"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "t/first_one.py").exists()
