@@ -329,8 +329,11 @@ class Preparing:
         if command:
             options.append(f"--entrypoint={command.pop(0)}")
         steps.run(images.docker, "run", *options, source, *command)
+        before = images.present(image.name)
         labels = images.client.images.get(source).labels or {}
         identity = images.tag(image, source, aliases=labels.get(LABEL) == image.name)
+        if before is not None and before.id != identity and origin == "kit":
+            images.untag(str(before.id))  # has no name now: nobody would know what it is
         seconds = time.monotonic() - started
         images.note(image, origin=origin, id=identity, seconds=round(seconds, 1))
         words = {"hub": "Docker Hub", "mirror": _("mirror"), "kit": _("kit")}
@@ -372,6 +375,7 @@ class Preparing:
         stand_ins.normalise(folder)
         (folder / "Dockerfile").write_text(
             f"FROM {tag}\nCOPY root/ /\nLABEL {local.LABEL}={kit.mark}\n"
+            + stand_ins.env_line(kit.variables())
         )
         steps.run(self.images.docker, "build", "--quiet", "--tag", tag, str(folder))
         return tag

@@ -49,7 +49,8 @@ class Local:
     @property
     def mark(self) -> str:
         """Value of `LABEL`: where the image's clients ask, and how they are told."""
-        told = hashlib.sha256(json.dumps(self.settings()).encode()).hexdigest()[:8]
+        settings = json.dumps([self.settings(), self.variables()])
+        told = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"{self.url}/#{told}"
 
     def has(self, image: "BaseImage", machine: str) -> bool:
@@ -87,17 +88,8 @@ class Local:
         text.unlink()
 
     def settings(self) -> dict[str, str]:
-        """Return the files that tell pip, npm and apt in an image of the kit, by their paths.
-
-        To pip the kit is a page of links, not an index: Pipenv counts an index of pip's settings
-        as part of the Pipfile, and would refuse its lock file as out of date.
-        """
-        host = self.url.removeprefix("http://").partition(":")[0]
+        """Return the files that tell npm and apt in an image of the kit, by their paths."""
         return {
-            "etc/pip.conf": (
-                "[global]\nno-index = true\n"
-                f"find-links = {self.url}/links/\ntrusted-host = {host}\n"
-            ),
             "usr/local/etc/npmrc": (
                 f"registry={self.url}/npm/\naudit=false\nfund=false\nupdate-notifier=false\n"
             ),
@@ -105,6 +97,17 @@ class Local:
                 f"Types: deb\nURIs: {self.url}/debian/\nSuites: ./\nTrusted: yes\n"
             ),
         }
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables that tell pip.
+
+        To it the kit is a page of links, not an index: Pipenv counts an index of pip's settings
+        as part of the Pipfile, and would refuse its lock file as out of date. And they are no
+        ``pip.conf``, since Pipenv keeps that from the pip that it runs.
+        """
+        host = self.url.removeprefix("http://").partition(":")[0]
+        links = f"{self.url}/links/"
+        return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": links, "PIP_TRUSTED_HOST": host}
 
 
 def _blob(digest: str) -> str:
