@@ -538,6 +538,12 @@ class Images:
         with contextlib.suppress(ImageNotFound, APIError):
             self.client.images.remove(name, noprune=False)
 
+    def drop_nameless(self, identity: str) -> None:
+        """Remove an image that nothing names any more, unless something needs it."""
+        present = self.present(identity)
+        if present is not None and not present.tags:
+            self.untag(identity)
+
     def _untag(self, image: BaseImage, present: Image) -> None:
         for name in image.aliases:
             other = self.present(name)

@@ -172,6 +172,7 @@ class Preparing:
             )
         )
         before: Image | None = None
+        loaded = ""
         done = False
         try:
             before = images.present(reference)
@@ -180,6 +181,7 @@ class Preparing:
             else:
                 steps.run(images.docker, "pull", "--quiet", reference)
             pulled = images.client.images.get(reference)
+            loaded = str(pulled.id)
             if origin == "hub" and (pulled.labels or {}).get(LABEL) == image.name:
                 origin = "stand-in"  # the engine's own mirror has answered in Docker Hub's place
             # Back from the engine's own mirror comes what was made here; it may be outdated.
@@ -199,6 +201,8 @@ class Preparing:
             if reference not in image.names:
                 if before is None:
                     images.untag(reference)
+                if origin == "kit" and loaded:
+                    images.drop_nameless(loaded)
             elif not done:
                 images.give_back(reference, before)
         return done
@@ -333,7 +337,7 @@ class Preparing:
         labels = images.client.images.get(source).labels or {}
         identity = images.tag(image, source, aliases=labels.get(LABEL) == image.name)
         if before is not None and before.id != identity and origin == "kit":
-            images.untag(str(before.id))  # has no name now: nobody would know what it is
+            images.drop_nameless(str(before.id))
         seconds = time.monotonic() - started
         images.note(image, origin=origin, id=identity, seconds=round(seconds, 1))
         words = {"hub": "Docker Hub", "mirror": _("mirror"), "kit": _("kit")}
