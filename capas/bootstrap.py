@@ -413,8 +413,9 @@ def make_importable() -> None:
     if os.name != "nt":
         site = next(site.glob("python*"))
     site /= "site-packages"
-    # Relative: no trouble with letters beyond ASCII in the path.
-    (site / "capas.pth").write_text(os.path.relpath(ROOT, site) + "\n", encoding="ascii")
+    # Relative: no trouble with letters beyond ASCII in the path. On Binder .venv is a link.
+    relative = os.path.relpath(ROOT, site.resolve())
+    (site / "capas.pth").write_text(relative + "\n", encoding="ascii")
     if os.name == "nt":
         (scripts() / "capas.cmd").write_text('@"%~dp0python.exe" -m capas.cli %*\n', "ascii")
         return

@@ -126,7 +126,7 @@ Language = Annotated[
     str | None,
     typer.Option(
         "--lang",
-        metavar="en|es",
+        metavar="|".join(languages()),
         help=_("Language; else that of $CAPAS_LANG or of this machine."),
         callback=_choose_language,
         is_eager=True,
@@ -334,7 +334,7 @@ def build(
         str | None,
         typer.Option(
             "--lang",
-            metavar="en|es",
+            metavar="|".join(languages()),
             help=_("Only this language."),
             autocompletion=_complete_language,
         ),
@@ -414,6 +414,9 @@ def check(
         bool, typer.Option("--hint", help=_("Say more about the first mistake; check nothing."))
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    classroom: Annotated[
+        bool, typer.Option("--classroom", help=_("For GitHub Classroom's autograding reporter."))
+    ] = False,
     lang: Language = None,
     engine: EngineChoice = None,
 ) -> None:
@@ -439,8 +442,73 @@ def check(
                 ours()
         images.ensure(answering, [*found.images, "busybox"], report=progress)
         verdict = student.check(found, answering, progress, folder)
-    typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
+    if classroom:
+        from capas.grading.classroom import encoded
+
+        typer.echo(encoded(verdict))
+    else:
+        typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command(
+    help=_help(
+        _("Grade a class: one verdict per student and check, as CSV and as a report."),
+        _(
+            "SUBMISSIONS holds a folder, .zip, .tar.gz or git .bundle per student, called as the "
+            "student. What is judged once is kept: after an interruption, call it again."
+        ),
+        examples=(
+            "capas grade submissions --out results",
+            "capas grade submissions --out results --exercise 06 --jobs 2",
+        ),
+    )
+)
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help=_("The submissions."), exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help=_("Where the results go."))],
+    exercise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NN",
+            help=_("Only this exercise; submissions may then be just its files."),
+            autocompletion=_complete_exercise,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help=_("How many at once; else one for two CPUs.")),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help=_("Judge on the workers of this Dask scheduler, instead.")
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help=_("How long one answer may take; else 900."))
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help=_("Judge also what has been judged."))
+    ] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Grade a class."""
+    from capas.grading.commands import run
+
+    run(
+        submissions,
+        out,
+        exercise=exercise,
+        jobs=jobs,
+        scheduler=scheduler,
+        seconds=seconds,
+        again=again,
+        engine=engine,
+    )
 
 
 @app.command(help=_help(_("Show which exercises you have done; it is kept on this machine.")))
@@ -463,6 +531,34 @@ def progress(lang: Language = None) -> None:
         )
         rows.append((f"{exercise.number:02}", exercise.title, state))
     table((_("exercise"), _("title"), _("done")), rows)
+
+
+@app.command(
+    help=_help(
+        _("Say which pinned images and packages have moved on, and to what."),
+        _(
+            "Exit code 0: none; 1: some have; 2: none that could be asked, but some registry "
+            "did not answer."
+        ),
+        examples=("capas drift", "capas drift --json", "capas drift --write"),
+    )
+)
+def drift(
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help=_("Pin the newest images and Python packages instead."))
+    ] = False,
+) -> None:
+    """Compare pinned versions with the registries'."""
+    from capas import drift
+
+    report = drift.look()
+    typer.echo(drift.to_json(report)) if as_json else drift.show(report)
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    if write:
+        drift.write(report)
+    raise typer.Exit(report.exit_code)
 
 
 def _no_engine() -> str:

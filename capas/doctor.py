@@ -305,9 +305,10 @@ def images(engine: "Engine | None") -> Check:
 def disk(info: dict[str, Any]) -> Check:
     """Look at the free space where the engine keeps images, or else here."""
     folder = Path(str(info.get("DockerRootDir") or ""))
-    if not folder.is_absolute() or not folder.exists():
-        folder = paths.ROOT  # an engine in a virtual machine: its disk grows on ours
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder if folder.is_absolute() else paths.ROOT).free
+    except OSError:  # an engine in a virtual machine, whose disk grows on ours, or not ours to see
+        free = shutil.disk_usage(paths.ROOT).free
     found = _("{size:.0f} GB free").format(size=free / GIGABYTE)
     advice = _("Make room: all of the course together takes about 6 GB.")
     return _by_limit("disk", _("disk"), free, DISK, found, advice)
@@ -449,12 +450,16 @@ def rights() -> Check:
 
 def language() -> Check:
     """Say which language the course speaks here."""
-    from babel import Locale
+    from babel import Locale, UnknownLocaleError
+
+    def name(language: str) -> str:
+        try:
+            return str(Locale.parse(language).get_display_name(language))
+        except UnknownLocaleError:
+            return language
 
     others = [language for language in languages() if language != current()]
-    told, *rest = [
-        str(Locale.parse(language).get_display_name(language)) for language in (current(), *others)
-    ]
+    told, *rest = [name(language) for language in (current(), *others)]
     if rest:
         told = _("{language}; there is also: {others} (`--lang` chooses)").format(
             language=told, others=", ".join(rest)

@@ -299,7 +299,25 @@ def arguments(port: int, folder: Path) -> list[str]:
         "--LabApp.extension_manager=readonly",  # the other one asks PyPI
         f"--NotebookNotary.db_file={folder / 'trusted.db'}",
         f"--NotebookNotary.secret_file={folder / 'trusted.key'}",
+        *_forwarded(port),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+
+
+def _forwarded(port: int) -> list[str]:
+    """Return what admits a browser that comes by a GitHub codespace's forwarded address.
+
+    JupyterLab refuses other addresses than its own, lest a page elsewhere acts in its name.
+    The variables: docs.github.com, "Default environment variables for your codespace".
+    """
+    name = os.environ.get("CODESPACE_NAME")
+    domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN")
+    if not (name and domain):
+        return []
+    address = f"{name}-{port}.{domain}"
+    return [
+        f"--ServerApp.allow_origin=https://{address}",
+        *(f"--ServerApp.local_hostnames={host}" for host in ("localhost", address)),
     ]
 
 

@@ -15,9 +15,13 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from capas.errors import CapasError
 from capas.paths import ROOT
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 SOURCE = "en"
 """The language that the code itself is written in."""
@@ -74,6 +78,19 @@ def _(text: str) -> str:
 def ngettext(singular: str, plural: str, number: int) -> str:
     """Return the form for `number` in the current language, by that language's own rule."""
     return _translations(current()).ngettext(singular, plural, number)
+
+
+def numbers() -> "Locale":
+    """Return the Babel locale whose numbers the current language writes; English for one unknown.
+
+    A catalogue may be of a language that the Unicode CLDR does not list.
+    """
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(current())
+    except UnknownLocaleError:
+        return Locale.parse(SOURCE)
 
 
 def folder_language() -> str | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_the_command_in_venv_runs_from_anywhere(start: Start, tree: Path, uv: Pa
         [tree / ".venv/bin/python", "-c", code], cwd="/", env=env, capture_output=True, text=True
     )
     assert done.stdout.strip() == str(tree / "capas/__init__.py")
+
+
+def test_a_venv_that_is_a_link_to_another_place(
+    start: Start, tree: Path, uv: Path, tmp_path: Path
+) -> None:
+    """Binder's notebook server has its Python elsewhere, and there is to be one only."""
+    elsewhere = tmp_path / "conda/envs/notebook"
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(elsewhere)
+    (tree / ".venv").symlink_to(elsewhere)
+    assert start("doctor", path=uv).returncode == 0
+    assert (tree / ".venv").is_symlink()
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = "import capas, tiny; print(capas.__file__)"
+    done = subprocess.run(
+        [elsewhere / "bin/python", "-c", code], cwd="/", env=env, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(tree / "capas/__init__.py"), done.stderr
 
 
 def test_changed_requirements_are_installed(start: Start, tree: Path, uv: Path) -> None:

@@ -5,6 +5,7 @@ import platform
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from capas import doctor, language, notebook
 from capas.doctor import Check
 from capas.engine import Engine
+from capas.paths import ROOT
 
 KEYS = {"id", "name", "state", "found", "advice"}
 
@@ -86,6 +88,23 @@ def test_disk(monkeypatch: pytest.MonkeyPatch, free: float, state: str) -> None:
 
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free))
     assert doctor.disk({}).state == state
+
+
+def test_an_engines_folder_that_an_ordinary_user_may_not_see(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a daemon whose socket this user may use: its files are root's."""
+
+    class Usage:
+        free = 50e9
+
+    def usage(folder: Path) -> Usage:
+        if Path(folder) != ROOT:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return Usage()
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    assert doctor.disk({"DockerRootDir": "/root/engine/data"}).found == "50 GB free"
 
 
 def test_memory_is_what_containers_can_have() -> None:

@@ -12,9 +12,16 @@ import pytest
 from capas.language import languages
 from capas.paths import ROOT
 
+FOLDERS = ("docs", "notebooks/src", "notebooks/figures", "sample_apps")
 TEXTS = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "notebooks/src/*.md", "notebooks/figures/*.md", "sample_apps/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "notebooks/src/*.md",
+        "notebooks/figures/*.md",
+        "sample_apps/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<to>(?:[^()\s]|\([^()\s]*\))*)\)")

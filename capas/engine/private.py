@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,12 @@ class PrivateEngine:
             packages.release()
         except EngineError as error:
             return str(error).rstrip(".")
+        if os.geteuid() != 0 and action == "up" and not shutil.which("sudo"):
+            return _(
+                "The course can start an engine of its own, but needs administrator rights for "
+                "that, and there is no sudo here: ask who administers this machine for Docker, "
+                "or open the course in Codespaces"
+            )
         if os.geteuid() != 0 and action == "up":
             return _(
                 "The course can start an engine of its own, but needs administrator rights "

@@ -15,13 +15,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 from uuid import uuid4
 
+from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from capas.clean import LABEL
 from capas.engine import Engine
 from capas.engine.catalogue import catalogue
-from capas.exercises.commands import Done, run
+from capas.exercises import commands
+from capas.exercises.commands import Done
 from capas.exercises.container import Container
 from capas.exercises.guard import Guard
 from capas.exercises.image import Image
@@ -50,6 +52,7 @@ class Bench:
         files: the student's folder. A copy is used: no check and no container changes it.
         limits: what may be used of the machine.
         report: takes one line of progress.
+        identity: what its things on the engine are known by (`sweep`); else made up.
 
     Raises:
         Wrong: "too-large", "too-many-files", "link-outside": the files are not to be had.
@@ -64,16 +67,15 @@ class Bench:
         files: Path,
         limits: Limits | None = None,
         report: Report = lambda line: None,
+        identity: str = "",
     ) -> None:
         self.engine = engine
         self.limits = limits or Limits()
         self.report = report
-        self._id = uuid4().hex[:10]
+        self._id = identity or uuid4().hex[:10]
         self.labels = {LABEL: "check", f"{LABEL}.check": self._id}
         self.advice: list[str] = []
         self._once: dict[Any, Any] = {}
-        self._tags: list[str] = []
-        self._images: set[str] = set()
         self._stacks: list[Stack] = []
         self._count = 0
         self._full = False
@@ -186,9 +188,7 @@ class Bench:
         )  # fmt: skip
         if done.code or done.stopped:
             raise self._build_error(done)
-        image = Image(self.client, number.read_text().strip(), self.base_layers)
-        self._images.add(image.id)
-        return image
+        return Image(self.client, number.read_text().strip(), self.base_layers)
 
     def context(self, folder: str | Path = ".", dockerfile: str = "Dockerfile") -> set[str]:
         """Return which files the build of a folder may see: what ``.dockerignore`` leaves in."""
@@ -344,7 +344,7 @@ class Bench:
         for name in ("SYSTEMROOT", "DOCKER_CONFIG", "HOME", "USERPROFILE"):
             if name in os.environ:
                 own.setdefault(name, os.environ[name])
-        return run(
+        return commands.run(
             [cli.docker(own["PATH"]), *words],
             environment=own,
             seconds=seconds,
@@ -363,7 +363,6 @@ class Bench:
         """Give an image a name for as long as the bench lives; return it."""
         tag = f"{LABEL}-check-{self._id}:{re.sub(r'[^a-z0-9]', '-', name.lower())}-{self._next()}"
         self.client.images.get(image.id).tag(*tag.split(":"))
-        self._tags.append(tag)
         return tag
 
     @cached_property
@@ -418,23 +417,7 @@ class Bench:
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()
-            mine = {"label": f"{LABEL}.check={self._id}"}
-            api = self.client.api
-            removals: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
-                *((api.remove_container, c["Id"], {"force": True, "v": True})
-                  for c in api.containers(all=True, filters=mine)),
-                *((api.remove_network, n["Id"], {}) for n in api.networks(filters=mine)),
-                *((api.remove_volume, v["Name"], {})
-                  for v in api.volumes(filters=mine)["Volumes"] or []),
-                *((api.remove_image, tag, {}) for tag in self._tags),
-            ]  # fmt: skip
-            for remove, thing, options in removals:
-                with contextlib.suppress(NotFound, APIError):
-                    remove(thing, **options)
-            for image in api.images(all=True, filters=mine):
-                if not image.get("RepoTags"):
-                    with contextlib.suppress(NotFound, APIError):
-                        api.remove_image(image["Id"])
+            sweep(self.client, self._id)
             shutil.rmtree(self._place, ignore_errors=True)
             if self._place.exists():  # a container's user has written there
                 with contextlib.suppress(DockerException, Wrong):
@@ -446,6 +429,27 @@ class Bench:
                         labels=self.labels,
                     )
                 shutil.rmtree(self._place, ignore_errors=True)
+
+
+def sweep(client: DockerClient, identity: str) -> None:
+    """Remove all that a bench has made on an engine."""
+    mine = {"label": f"{LABEL}.check={identity}"}
+    api = client.api
+
+    def remove(do: Callable[..., Any], thing: str, **options: bool) -> None:
+        with contextlib.suppress(NotFound, APIError):
+            do(thing, **options)
+
+    for container in api.containers(all=True, filters=mine):
+        remove(api.remove_container, container["Id"], force=True, v=True)
+    for network in api.networks(filters=mine):
+        remove(api.remove_network, network["Id"])
+    for volume in api.volumes(filters=mine)["Volumes"] or []:
+        remove(api.remove_volume, volume["Name"])
+    for image in api.images(all=True, filters=mine):
+        for name in [*(image.get("RepoTags") or []), image["Id"]]:
+            if LABEL in name or name == image["Id"]:
+                remove(api.remove_image, name)
 
 
 def copy(files: Path, folder: Path, limits: Limits) -> None:

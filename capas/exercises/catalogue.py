@@ -113,7 +113,8 @@ class Exercise:
 
 
 @cache
-def _common() -> dict[str, tuple[Text, ...]]:
+def common() -> dict[str, tuple[Text, ...]]:
+    """Return the hints for mistakes that can be made in any exercise, by name."""
     found = yaml.safe_load(COMMON.read_text(encoding="utf-8"))
     return {name: tuple(steps) for name, steps in found.items()}
 
@@ -156,7 +157,7 @@ def _read(folder: Path) -> Exercise:
         seconds=int(found["seconds"]),
         checks=tuple(Check(name, c["title"], c["todo"]) for name, c in found["checks"].items()),
         hints={
-            **_common(),
+            **common(),
             **{name: tuple(steps) for name, steps in (found.get("hints") or {}).items()},
         },
         advice=found.get("advice") or {},

@@ -22,8 +22,8 @@ class Progress:
     checks: int = 0
     finished: str = ""
     """When all was done for the first time (ISO 8601, UTC)."""
-    hints: list[str] = field(default_factory=list)
-    """The mistakes that the last check named, by name."""
+    hints: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The mistakes that the last check named, by name, with the values of their texts."""
     steps: dict[str, int] = field(default_factory=dict)
     """How many steps of a hint were asked for."""
 

@@ -3,13 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from capas.engine import Engine
 from capas.errors import CapasError
 from capas.exercises import progress
 from capas.exercises.catalogue import Exercise, find, spoken
-from capas.exercises.limits import Limits
 from capas.exercises.verdict import Verdict, judge
 from capas.language import _
 
@@ -38,13 +38,13 @@ def check(
 
     `files`: another folder than the student's own; then nothing is noted.
     """
-    from dataclasses import replace
-
-    verdict = judge(exercise, engine, files or begin(exercise), limits=Limits(), report=report)
+    verdict = judge(exercise, engine, files or begin(exercise), report=report)
     if files is not None:
         return verdict
     with progress.changing(exercise.name) as own:
-        own.done, own.checks, own.hints = verdict.done, len(verdict.outcomes), verdict.hints
+        own.done, own.checks = verdict.done, len(verdict.outcomes)
+        own.hints = {o.hint: dict(o.values) for o in reversed(verdict.outcomes) if o.hint}
+        own.hints = dict(reversed(own.hints.items()))
         own.steps = {name: step for name, step in own.steps.items() if name in verdict.hints}
         if verdict.passed and not own.finished:
             own.finished = progress.now()
@@ -59,21 +59,13 @@ def more(exercise: Exercise) -> str:
             return _("Check first: then there are hints for what is wrong.")
         if not own.hints:
             return _("There is no hint: the last check named no mistake.")
-        for name in own.hints:
+        for name, values in own.hints.items():
             steps = exercise.hints[name]
             shown = own.steps.get(name, 1)
             if shown < len(steps):
                 own.steps[name] = shown + 1
-                return (
-                    _("Next step shown: check again to see it in place.")
-                    + " "
-                    + _plain(steps[shown])
-                )
+                return spoken(steps[shown], **values)
     return _("No hint goes further than what you see: read the lesson again, or ask.")
-
-
-def _plain(step: object) -> str:
-    return spoken(step)  # type: ignore[arg-type]
 
 
 class Lab:

@@ -150,13 +150,17 @@ def judge(
     *,
     limits: Limits | None = None,
     report: Callable[[str], None] = lambda line: None,
+    identity: str = "",
 ) -> Verdict:
-    """Check a student's files and return the verdict; nothing of it stays on the engine."""
+    """Check a student's files and return the verdict; nothing of it stays on the engine.
+
+    `limits`, `report`, `identity`: as `Bench` takes them.
+    """
     begin = time.monotonic()
     outcomes: list[Outcome] = []
     advice: tuple[str, ...] = ()
     try:
-        with Bench(engine, files, limits, report) as bench:
+        with Bench(engine, files, limits, report, identity) as bench:
             for name, function in exercise.functions().items():
                 if bench.disk_full:
                     break

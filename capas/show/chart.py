@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from capas.errors import CapasError
-from capas.language import _, current
+from capas.language import _, numbers
 from capas.show.picture import Picture
 from capas.show.style import ROLES, SURFACES, chart_style
 
@@ -113,6 +113,7 @@ def bars(
     """Return a chart with one horizontal bar for each name, for what does not vary (bytes)."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     if not values:
         raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
@@ -134,6 +135,8 @@ def bars(
                 color=SURFACES["light"].ink,
             )
         axes.set_xlim(0, max(values.values()) * 1.2 or 1)
+        if all(isinstance(value, int) for value in values.values()):  # a count has no halves
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.xaxis.set_major_formatter(lambda value, _place: number(value))
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
@@ -149,7 +152,7 @@ def number(value: float) -> str:
     from babel.numbers import format_decimal
 
     digits = f"{value:.3g}"
-    return str(format_decimal(float(digits), locale=current(), decimal_quantization=False))
+    return str(format_decimal(float(digits), locale=numbers(), decimal_quantization=False))
 
 
 def _svg(figure: "Figure") -> str:

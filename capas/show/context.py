@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import traitlets
+from babel.numbers import get_decimal_symbol
 
 from capas.errors import CapasError
-from capas.language import _, current
+from capas.language import _, numbers
 from capas.show.dockerignore import BadPattern, Entry, files, survey
 from capas.show.widget import Widget, listen, script
 from capas.terminal import told
@@ -33,7 +34,7 @@ def sized(size: int) -> str:
             break
         value, unit = value / 1000, larger
     text = f"{value:.1f}".removesuffix(".0") if value < 10 and unit != "B" else f"{value:.0f}"
-    return f"{text.replace('.', ',') if current() == 'es' else text} {unit}"
+    return f"{text.replace('.', get_decimal_symbol(numbers()))} {unit}"
 
 
 def sent(folder: str | Path, ignore: str) -> dict[str, int]:

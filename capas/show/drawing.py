@@ -97,6 +97,9 @@ class Drawing:
     def __init__(self, language: Language, height: int, title: Words, alt: Words) -> None:
         """Start a figure with its title written at the top; ``alt`` tells all that it shows."""
         self.language = language
+        # A further language's words come from its catalogue, which nobody has measured here: a
+        # lesson shows them smaller, where the two languages of the figures raise `TooWide`.
+        self._shrinks = language not in LANGUAGES
         self.height = height
         self._classes: set[str] = set()
         self.root = ET.Element(
@@ -120,8 +123,10 @@ class Drawing:
     # ---- ground ----
 
     def say(self, words: Words) -> str:
-        """Return ``words`` in this figure's language."""
-        return words if isinstance(words, str) else words[LANGUAGES.index(self.language)]
+        """Return ``words`` in this figure's language; of a pair, English stands for a third one."""
+        if isinstance(words, str):
+            return words
+        return words[0 if self._shrinks else LANGUAGES.index(self.language)]
 
     def _put(
         self, tag: str, classes: str = "", parent: ET.Element | None = None, **attributes: object
@@ -168,7 +173,7 @@ class Drawing:
         text colour, or "on-<role>" for text upon its accent. ``width`` is what there is
         room for; without it, the figure's margin is the limit.
         """
-        if size < SMALLEST:
+        if size < SMALLEST and not self._shrinks:
             raise ValueError(f"{size} is smaller than {SMALLEST}: {words!r}")
         said = self.say(words)
         weight: metrics.Weight = "mono" if mono else "bold" if bold else "regular"
@@ -176,7 +181,9 @@ class Drawing:
         if width is None:
             room = {"start": WIDTH - 24 - x, "end": x - 24}
             width = room.get(anchor, 2 * min(x - 24, WIDTH - 24 - x))
-        if wide > width + 0.5:
+        if wide > width + 0.5 and self._shrinks:
+            size, wide = size * width / wide, width
+        elif wide > width + 0.5:
             raise TooWide(f"{said!r} needs {wide:.0f}, has {width:.0f}")
         classes = [ink if ink not in ROLES else f"{ink}-text"]
         classes += ["mono"] if mono else []
@@ -210,6 +217,9 @@ class Drawing:
         """
         weight: metrics.Weight = "bold" if bold else "regular"
         broken = metrics.wrap(self.say(words), size, width, weight)
+        while len(broken) > lines and self._shrinks and size > 1:
+            size *= 0.95
+            broken = metrics.wrap(self.say(words), size, width, weight)
         if len(broken) > lines:
             raise TooWide(f"{self.say(words)!r} takes {len(broken)} lines, has {lines}")
         if middle:

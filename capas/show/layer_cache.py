@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import traitlets
+from babel.numbers import get_decimal_symbol
 
 from capas.errors import CapasError
-from capas.language import _, current
+from capas.language import _, numbers
 from capas.show.caching import Verdict, World, instruction, predict
 from capas.show.widget import Widget, listen, script
 
@@ -365,7 +366,7 @@ class LayerCache(Widget):
 
 def _decimal(value: float) -> str:
     text = f"{value:.1f}".removesuffix(".0")
-    return text.replace(".", ",") if current() == "es" else text
+    return text.replace(".", get_decimal_symbol(numbers()))
 
 
 def layer_cache(start: str = "slow", changed: Sequence[str] = ()) -> LayerCache:

@@ -15,6 +15,7 @@ import contextlib
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from types import TracebackType
 from typing import Any
 
@@ -25,7 +26,7 @@ import traitlets
 from babel.numbers import get_decimal_symbol
 
 from capas.engine import EngineError, client
-from capas.language import _, current
+from capas.language import _, current, numbers
 from capas.show import metrics
 from capas.show.compose import shortened
 from capas.show.drawing import MARGIN, SMALLEST, WIDTH, Drawing
@@ -140,7 +141,7 @@ class Startup(Widget):
                 "begins": _("before the first event"),
                 "nothing": _("not there yet"),
                 "seconds": _("{n} s"),
-                "point": get_decimal_symbol(current()),
+                "point": get_decimal_symbol(numbers()),
                 "none": _("Nothing was recorded."),
             }
         )
@@ -208,7 +209,7 @@ class Startup(Widget):
         """Return a picture of the order, without times."""
         if not self.recorded:
             said = self.trouble or _("Nothing was recorded.")
-            return {"text/plain": said}
+            return {"text/plain": said, "text/html": f"<p>{escape(said)}</p>"}
         return self.picture()._repr_mimebundle_()
 
     def picture(self) -> Picture:

@@ -7,9 +7,11 @@ that must meet the hint of that name first; ``right/NAME.patch`` makes another r
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from capas.engine import Engine
 from capas.exercises import Exercise, exercises
 
 HERE = Path(__file__).parent
@@ -53,3 +55,15 @@ def variants(kind: str) -> list[Variant]:
             hint = patch.stem.split(".")[0] if kind == "wrong" else None
             found.append(Variant(exercise, f"{kind}-{patch.stem}", patch, hint))
     return found
+
+
+def left_by(engine: Engine, identity: str) -> list[str]:
+    """Return what the bench of this identity has left on the engine."""
+    mine: dict[str, str | list[str] | bool] = {"label": f"capas.check={identity}"}
+    with closing(engine.client()) as client:
+        return [
+            *(str(container.name) for container in client.containers.list(all=True, filters=mine)),
+            *(str(network.name) for network in client.networks.list(filters=mine)),
+            *(str(volume.name) for volume in client.volumes.list(filters=mine)),
+            *(str(image.tags or image.id) for image in client.images.list(filters=mine)),
+        ]
