@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from capas import __version__
 from capas.errors import CapasError
+from capas.kit.cli import app as kit_app
 from capas.language import _, current, languages, use
 
 
@@ -79,6 +80,7 @@ engine_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(engine_app, name="engine")
+app.add_typer(kit_app, name="kit")
 
 
 def _say_version(wanted: bool) -> None:
@@ -285,6 +287,7 @@ def images(
         "hub": "Docker Hub",
         "mirror": _("mirror"),
         "stand-in": _("stand-in"),
+        "kit": _("kit"),
         "local": _("was here"),
     }
     with sharing():
