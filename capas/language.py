@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePath
 
@@ -64,6 +65,18 @@ def use(language: str | None) -> None:
                 language=language, known=", ".join(languages())
             )
         )
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak `language` for a while. Raises `CapasError`: there is no catalogue for it."""
+    global _chosen
+    before = _chosen
+    use(language)
+    try:
+        yield
+    finally:
+        _chosen = before
 
 
 def _(text: str) -> str:

@@ -13,8 +13,10 @@ change gives the same bytes::
     !docker build -t notes .
     ```
 
-A Markdown cell without ``lang`` belongs to every language. What may differ between two
-runs (ids, times, ports) stands in ``capas/nbval_sanitize.cfg``, which nbval reads, too.
+A Markdown cell without ``lang`` belongs to every language. One with ``"deck": "slide"`` (or
+another of `DECK`) is for the slides alone (``capas/slides``): no notebook has it. What may
+differ between two runs (ids, times, ports) stands in ``capas/nbval_sanitize.cfg``, which nbval
+reads, too.
 """
 
 import hashlib
@@ -63,6 +65,10 @@ for the page is gone when the container is."""
 FAILS = "raises-exception"
 """Tag of a cell that is meant to end in an error."""
 
+DECK = ("slide", "predict", "lecture", "notes")
+"""What a cell for the slides alone can be: a slide, one that asks for a prediction, one of the
+lecture's own, the speaker's notes to the slide before."""
+
 _NAME = re.compile(r"(?P<number>\d\d)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)\.md")
 _FIGURE = re.compile(r"!\[[^\]]*\]\((?P<path>[^)\s]+)")
 _NOT_TEXT = ("image/png", "image/jpeg", "application/pdf", "text/latex")
@@ -96,6 +102,12 @@ class Cell:
         """The cell's tags."""
         return list(self.metadata.get("tags", []))
 
+    @property
+    def deck(self) -> str | None:
+        """Which of `DECK` the cell is; None: a cell of the notebook."""
+        kind = self.metadata.get("deck")
+        return None if kind is None else str(kind)
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -128,7 +140,11 @@ class Lesson:
         return folder / language / f"{self.name}.ipynb"
 
     def cells_in(self, language: str) -> list[Cell]:
-        """Return the cells of `language`, in order."""
+        """Return the cells of the notebook of `language`, in order."""
+        return [cell for cell in self.everything_in(language) if cell.deck is None]
+
+    def everything_in(self, language: str) -> list[Cell]:
+        """Return the cells of `language`, those for the slides alone among them."""
         return [cell for cell in self.cells if cell.language in (None, language)]
 
 
@@ -182,6 +198,12 @@ def read(path: Path) -> Lesson:
             raise LessonError(
                 _("{where}: “{fence}” begins no code cell; write ```{{code-cell}}.").format(
                     where=where, fence=odd[0]
+                )
+            )
+        if "deck" in metadata and (cell.cell_type != "markdown" or metadata["deck"] not in DECK):
+            raise LessonError(
+                _("{where}: “deck” is for Markdown, and one of: {known}.").format(
+                    where=where, known=", ".join(DECK)
                 )
             )
         cells.append(Cell(cell.cell_type, cell.source, metadata, language, line))
@@ -243,7 +265,7 @@ def correspondence(lesson: Lesson) -> list[str]:
 def _runs(lesson: Lesson, language: str) -> list[list[Cell]]:
     """Return the Markdown cells before the first code cell, the second, …, and after the last."""
     runs: list[list[Cell]] = [[]]
-    for cell in lesson.cells_in(language):
+    for cell in lesson.everything_in(language):
         if cell.kind == "code":
             runs.append([])
         else:
@@ -624,7 +646,7 @@ def check(folder: Path = NOTEBOOKS) -> list[str]:
 def _check(lesson: Lesson, language: str, path: Path, folder: Path) -> Iterator[str]:
     again = f"capas build {lesson.number:02} --lang {language}"
     where = _shown(path)
-    for cell in lesson.cells_in(language):
+    for cell in lesson.everything_in(language):
         last = cell.source.rstrip().rpartition("\n")[2]
         if cell.kind == "code" and last.endswith(";") and last.lstrip()[:1] not in "!%":
             yield _("{where}: nbval does not heed the “;” at the end: write “_ = …”.").format(

@@ -1,0 +1,37 @@
+// Fits each slide's text, starts Reveal.js, and switches dark and light by the key T.
+(() => {
+  const root = document.documentElement;
+  const printing = /print-pdf/.test(location.search);
+  const kept = {
+    get: () => { try { return localStorage.getItem("capas-theme"); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem("capas-theme", value); } catch { /* a private window */ } },
+  };
+  const theme = printing ? "light" : new URLSearchParams(location.search).get("theme") ?? kept.get();
+  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+
+  const toggle = () => {
+    const dark = getComputedStyle(root).colorScheme === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    kept.set(root.dataset.theme);
+  };
+
+  // Smaller, in steps, until it fits; below 0.64 no text gets smaller any more (deck.css).
+  const fit = (section) => {
+    const content = section.querySelector(".content");
+    for (let size = 1; size > 0.64; size -= 0.03) {
+      section.style.setProperty("--fit", size.toFixed(2));
+      if (content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1) break;
+    }
+  };
+  document.body.classList.add("measuring");
+  document.querySelectorAll(".slides > section").forEach(fit);
+  document.body.classList.remove("measuring");
+
+  Reveal.initialize({
+    width: 1280, height: 720, margin: 0, center: false, hash: true, controls: false,
+    progress: true, transition: "none", backgroundTransition: "none", pdfSeparateFragments: false,
+    help: true, plugins: [RevealNotes],
+    keyboard: { 84: toggle },
+  });
+  Reveal.registerKeyboardShortcut("T", root.lang === "es" ? "Oscuro o claro" : "Dark or light");
+})();
