@@ -1,9 +1,9 @@
 """Which slides a lesson has: from its source, with code and outputs of its built notebook.
 
 A lesson is a row of sections; each begins at a prose cell with Jupyter's ``slide_type``
-``slide`` or ``subslide``. A section that has ``deck`` cells (`capas.lessons.DECK`) is shown by
-them; any other by its first cell, up to a second heading. ``slide_type`` ``skip`` leaves the
-section out. A deck cell may show the *next* code cell of the lesson::
+``slide``. A section that has ``deck`` cells (`capas.lessons.DECK`) is shown by them; any other
+by its first cell, up to a second heading. A section that begins with ``slide_type`` ``skip`` is
+left out. A deck cell may show the *next* code cell of the lesson::
 
     +++ {"lang": "en", "deck": "slide", "code": "1-3", "output": true}
     ## What the layers hold
@@ -26,7 +26,7 @@ from capas.language import _
 from capas.lessons import NOTEBOOKS, Cell, Lesson, LessonError
 from capas.paths import ROOT
 
-_BEGINS = ("slide", "subslide", "skip")
+_BEGINS = ("slide", "skip")
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Slide:
     outputs: tuple[list[NotebookNode], str] | None = None
     """Outputs of the code cell, and which lines of them."""
     notes: str = ""
-    """The speaker's notes, Markdown."""
+    """The speaker's notes, Markdown: those of the run of slides that it is one of."""
     minutes: float = 0
-    """How long the slide takes."""
+    """How long the slide takes: its share of what the run takes."""
     line: int = 0
     """Where it begins in the lesson's source."""
 
@@ -55,6 +55,12 @@ class Slide:
         """Its heading, or an empty text."""
         found = re.search(r"^#+ +(.+)$", self.above, re.M)
         return found[1] if found else ""
+
+
+@dataclass(frozen=True)
+class _Notes:
+    text: str
+    minutes: float
 
 
 @dataclass
@@ -81,7 +87,15 @@ def read(lesson: Lesson, language: str, folder: Path = NOTEBOOKS) -> Deck:
     deck = Deck(lesson, language)
     outputs = _outputs(lesson, language, folder)
     for section in _sections(lesson.everything_in(language)):
-        deck.slides += _slides(lesson, section, outputs)
+        for each in _slides(lesson, section, outputs):
+            if isinstance(each, Slide):
+                deck.slides.append(each)
+                continue
+            # What is said holds from the notes before to these: each slide of that run has it.
+            run = [slide for slide in deck.slides if not slide.minutes]
+            for slide in run:
+                slide.notes = each.text
+                slide.minutes = each.minutes / len(run)
     return deck
 
 
@@ -124,26 +138,16 @@ def _slide_type(cell: Cell) -> str:
 
 def _slides(
     lesson: Lesson, section: list[Cell], outputs: Mapping[int, NotebookNode]
-) -> list[Slide]:
+) -> list["Slide | _Notes"]:
     first = section[0]
-    slides: list[Slide] = []
+    slides: list[Slide | _Notes] = []
     if not any(cell.deck not in (None, "notes") for cell in section):
-        if _slide_type(first) not in ("slide", "subslide"):
+        if _slide_type(first) != "slide":
             return []
         slides.append(Slide("slide", _one_section(first.source), line=first.line))
     for at, cell in enumerate(section):
         if cell.deck == "notes":
-            where = f"{lesson.path.name}:{cell.line}"
-            minutes = cell.metadata.get("minutes")
-            if not slides or not isinstance(minutes, int | float):
-                raise LessonError(
-                    _("{where}: notes follow a slide and say their “minutes”.").format(where=where)
-                )
-            # Reveal.js has notes for a slide: they stand where this run of slides begins.
-            start = next((n for n, slide in enumerate(slides) if not slide.minutes), 0)
-            slides[start].notes = cell.source
-            for slide in slides[start:]:
-                slide.minutes = minutes / len(slides[start:])
+            slides.append(_notes(lesson, cell))
         elif cell.deck is not None:
             slides.append(_deck_slide(lesson, cell, section[at:], outputs))
     return slides
@@ -153,6 +157,17 @@ def _one_section(source: str) -> str:
     """Return a cell's text up to its second heading."""
     second = list(re.finditer(r"^##? ", source, re.M))[1:2]
     return source[: second[0].start()] if second else source
+
+
+def _notes(lesson: Lesson, cell: Cell) -> _Notes:
+    minutes = cell.metadata.get("minutes")
+    if not isinstance(minutes, int | float) or minutes <= 0:
+        raise LessonError(
+            _("{where}: speaker's notes say their “minutes”.").format(
+                where=f"{lesson.path.name}:{cell.line}"
+            )
+        )
+    return _Notes(cell.source, minutes)
 
 
 def _deck_slide(
@@ -193,4 +208,10 @@ def chosen(lines: list[str], which: str) -> list[str]:
         end = stop
     if end < len(lines):
         taken.append("⋮")
-    return taken
+    # An empty line beside what is left out, or at an end, tells nothing.
+    around = ["⋮", *taken, "⋮"]
+    return [
+        line
+        for before, line, after in zip(around, taken, around[2:], strict=False)
+        if line.strip() or "⋮" not in (before, after)
+    ]

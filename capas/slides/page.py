@@ -8,6 +8,7 @@ same in a lecture room without a network. Text is never smaller than `SMALLEST` 
 import base64
 import mimetypes
 import re
+from collections.abc import Sequence
 from functools import cache
 from html import escape, unescape
 from pathlib import Path
@@ -36,6 +37,8 @@ WIDTH, HEIGHT = 1280, 720
 """Of a slide, in CSS pixels."""
 SMALLEST = 20
 """The smallest text on a slide, in CSS pixels. (A picture's own labels follow its size.)"""
+NARROW = 40
+"""A long file with no line longer than this, in characters, stands in two columns."""
 LONGEST = 150
 """Characters of a line of output that are shown."""
 
@@ -164,12 +167,9 @@ def _notes(slides: list[Slide], at: int) -> str:
     slide = slides[at]
     if not slide.notes:
         return ""
-    run = slide.minutes
-    for following in slides[at + 1 :]:
-        if following.notes or not following.minutes:
-            break
-        run += following.minutes
-    end = sum(each.minutes for each in slides[:at]) + run
+    first = next(n for n, each in enumerate(slides) if each.notes == slide.notes)
+    run = sum(each.minutes for each in slides if each.notes == slide.notes)
+    end = sum(each.minutes for each in slides[:first]) + run
     head = _("{minutes:g} min, until minute {end:g}").format(minutes=round(run), end=round(end))
     return f"<p><strong>{escape(head)}</strong></p>" + _markdown().render(slide.notes)
 
@@ -177,7 +177,7 @@ def _notes(slides: list[Slide], at: int) -> str:
 class _Renderer(RendererHTML):
     """Markdown as slides have it: pictures inside the page, code in the course's colours."""
 
-    def image(self, tokens: list[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children or [], options, env)
         path = (ROOT / "notebooks/en" / str(token.attrs["src"])).resolve()
@@ -187,7 +187,7 @@ class _Renderer(RendererHTML):
         kind = mimetypes.guess_type(path)[0]
         return f'<img class="picture" alt="{escape(alt)}" src="data:{kind};base64,{data}">'
 
-    def fence(self, tokens: list[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         return _panel(token.content.rstrip("\n").split("\n"), token.info.strip())
 
@@ -282,7 +282,8 @@ def _panel(lines: list[str], language: str, caption: str = "") -> str:
     html = highlight("\n".join(lines), lexer, HtmlFormatter(nowrap=True))
     html = re.sub(r'<span class="err">⋮</span>|⋮', '<span class="cut">⋮</span>', html)
     head = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure class="code">{head}<pre>{html.rstrip()}</pre></figure>'
+    many = len(lines) > 12 and max(map(len, lines)) <= NARROW
+    return f'<figure class="code{" two" * many}">{head}<pre>{html.rstrip()}</pre></figure>'
 
 
 def _outputs(outputs: list[NotebookNode], which: str) -> str:
