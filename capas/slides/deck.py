@@ -193,7 +193,7 @@ def _deck_slide(
 
 
 def chosen(lines: list[str], which: str) -> list[str]:
-    """Return the chosen lines (``"1-3,7"``, from 1; empty: all); ``⋮`` where some are left out."""
+    """Return the chosen lines (``"1-3,7"``, from 1; empty: all), ``⋮`` for those between."""
     if not which:
         return lines
     taken: list[str] = []
@@ -202,12 +202,10 @@ def chosen(lines: list[str], which: str) -> list[str]:
         first, _dash, last = part.partition("-")
         begin = int(first)
         stop = min(int(last or first), len(lines))
-        if begin > end + 1:
+        if taken and begin > end + 1:
             taken.append("⋮")
         taken += lines[begin - 1 : stop]
         end = stop
-    if end < len(lines):
-        taken.append("⋮")
     # An empty line beside what is left out, or at an end, tells nothing.
     around = ["⋮", *taken, "⋮"]
     return [

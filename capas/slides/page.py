@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape, unescape
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -38,11 +39,15 @@ WIDTH, HEIGHT = 1280, 720
 SMALLEST = 20
 """The smallest text on a slide, in CSS pixels. (A picture's own labels follow its size.)"""
 NARROW = 40
-"""A long file with no line longer than this, in characters, stands in two columns."""
+"""A long list with no line longer than this, in characters, stands in two columns."""
+WHOLE = 26
+"""Code within a sentence, up to so many characters, is not broken over two lines."""
 LONGEST = 150
 """Characters of a line of output that are shown."""
 
 ASSETS = Path(__file__).parent / "assets"
+_PLACEHOLDER = re.compile(r"(?:sha256:)?‹\w+›")
+"""A line of output that is nothing but what differs from run to run (nbval_sanitize.cfg)."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _IMAGE = re.compile(
     r'<img\b[^>]*?alt="(?P<alt>[^"]*)"[^>]*?src="(?P<src>data:image/svg[^"]*)"[^>]*>'
@@ -153,13 +158,13 @@ def style() -> str:
 
 
 def _slide(slide: Slide) -> str:
-    parts = [_markdown().render(slide.above)]
+    parts = [_html(slide.above)]
     if slide.code:
         parts.append(_code(*slide.code))
     if slide.outputs:
         parts.append(_outputs(*slide.outputs))
     if slide.below:
-        parts.append(_markdown().render(slide.below))
+        parts.append(_html(slide.below))
     return "".join(parts)
 
 
@@ -171,7 +176,7 @@ def _notes(slides: list[Slide], at: int) -> str:
     run = sum(each.minutes for each in slides if each.notes == slide.notes)
     end = sum(each.minutes for each in slides[:first]) + run
     head = _("{minutes:g} min, until minute {end:g}").format(minutes=round(run), end=round(end))
-    return f"<p><strong>{escape(head)}</strong></p>" + _markdown().render(slide.notes)
+    return f"<p><strong>{escape(head)}</strong></p>" + _html(slide.notes)
 
 
 class _Renderer(RendererHTML):
@@ -187,9 +192,20 @@ class _Renderer(RendererHTML):
         kind = mimetypes.guess_type(path)[0]
         return f'<img class="picture" alt="{escape(alt)}" src="data:{kind};base64,{data}">'
 
+    def code_inline(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        text = tokens[idx].content
+        whole = ' class="whole"' if len(text) <= WHOLE else ""
+        return f"<code{whole}>{escape(text)}</code>"
+
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         return _panel(token.content.rstrip("\n").split("\n"), token.info.strip())
+
+
+def _html(markdown: str) -> str:
+    return str(_markdown().render(markdown))
 
 
 @cache
@@ -234,12 +250,9 @@ def _code(source: str, which: str) -> str:
     named = re.fullmatch(r"%%writefile (\S+)", lines[0])
     taken = chosen(lines, which)
     if named:
-        taken = [line for line in taken if line != lines[0]]
-        if taken[:1] == ["⋮"] and which and which.split(",")[0].split("-")[0] == "2":
-            del taken[0]  # only the line with the file's name
+        taken = dedent("\n".join(line for line in taken if line != lines[0])).split("\n")
         return _panel(taken, _language(named[1], "\n".join(lines[1:])), caption=named[1])
-    while taken and not taken[-1]:
-        taken.pop()
+    taken = dedent("\n".join(taken)).strip("\n").split("\n")
     if _are_commands(taken):
         return f'<pre class="terminal">{_commands(taken)}</pre>'
     return _panel(taken, "ipython3")
@@ -259,6 +272,8 @@ def _commands(lines: list[str]) -> str:
     for line in lines:
         if line.startswith("!"):
             shown.append(f'<span class="command"><i>$ </i>{escape(line[1:])}</span>')
+        elif line == "⋮":
+            shown.append('<span class="command cut">⋮</span>')
         elif line:
             shown.append(f'<span class="command more">{escape(line.strip())}</span>')
     return "".join(shown)
@@ -282,7 +297,7 @@ def _panel(lines: list[str], language: str, caption: str = "") -> str:
     html = highlight("\n".join(lines), lexer, HtmlFormatter(nowrap=True))
     html = re.sub(r'<span class="err">⋮</span>|⋮', '<span class="cut">⋮</span>', html)
     head = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    many = len(lines) > 12 and max(map(len, lines)) <= NARROW
+    many = len(lines) > 12 and all(len(line) <= NARROW and line[:1] != " " for line in lines)
     return f'<figure class="code{" two" * many}">{head}<pre>{html.rstrip()}</pre></figure>'
 
 
@@ -298,6 +313,7 @@ def _outputs(outputs: list[NotebookNode], which: str) -> str:
         cut = [
             line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
             for line in chosen(lines, which)
+            if not _PLACEHOLDER.fullmatch(line)
         ]
         body = "\n".join(
             '<span class="cut">⋮</span>' if line == "⋮" else escape(line) for line in cut
@@ -319,7 +335,7 @@ def _rich(data: dict[str, Any], which: str) -> str:
         fence = re.fullmatch(r"`{3,}(\w*)\n(.*?)\n`{3,}\s*", markdown, re.S)
         if fence:
             return _panel(chosen(fence[2].split("\n"), which), fence[1])
-        return _markdown().render(markdown)
+        return _html(markdown)
     html = data.get("text/html", "")
     if image := _IMAGE.search(html):
         svg = unquote(image["src"].partition(",")[2])

@@ -15,12 +15,18 @@
     kept.set(root.dataset.theme);
   };
 
-  // Smaller, in steps, until it fits; below 0.64 no text gets smaller any more (deck.css).
+  // As large as fits, in steps; below 0.64 no text gets smaller any more (deck.css). Larger than
+  // usual only while no line of code or output breaks for it.
   const fit = (section) => {
     const content = section.querySelector(".content");
-    for (let size = 1; size > 0.64; size -= 0.03) {
-      section.style.setProperty("--fit", size.toFixed(2));
-      if (content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1) break;
+    const code = [...section.querySelectorAll("pre")];
+    const set = (size) => section.style.setProperty("--fit", size.toFixed(2));
+    const fits = () => content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1;
+    set(1);
+    const usual = code.map((pre) => pre.clientHeight);
+    for (let size = 1.36; size > 0.64; size -= 0.03) {
+      set(size);
+      if (fits() && (size <= 1 || code.every((pre, n) => pre.clientHeight <= usual[n] * size + 2))) break;
     }
   };
   document.body.classList.add("measuring");
