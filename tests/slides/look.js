@@ -1,6 +1,7 @@
 // Looks at every slide of the open deck, one after the other, in the theme that is on; returns
-// what is wrong, a sentence each. Runs in the page (tests/slides/test_browser.py).
-(smallest) => {
+// what is wrong, a sentence each. Runs in the page (tests/slides/test_browser.py). `colours`:
+// only at contrast, for a deck whose layout has been looked at.
+({ text: smallest, label: smallestLabel, colours = false }) => {
   const wrong = [];
   const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => {
@@ -26,6 +27,13 @@
     const say = (what) => wrong.push(`slide ${index + 1} (${(slide.querySelector("h1, h2") ?? slide.querySelector("p:not(.mark)"))?.textContent.slice(0, 40)}): ${what}`);
     if (Reveal.getCurrentSlide() !== slide) return say("cannot be shown");
     const content = slide.querySelector(".content");
+    if (!colours) layout(slide, content, say);
+    const words = legible(slide, say);
+    if (!colours) arrangement(slide, content, words, say);
+  });
+  return wrong;
+
+  function layout(slide, content, say) {
     const frame = slide.getBoundingClientRect();
     if (Math.abs(frame.width - innerWidth) > 1 || Math.abs(frame.height - innerHeight) > 1) say(`is ${frame.width} × ${frame.height}`);
     if (content.scrollHeight > content.clientHeight + 1 || content.scrollWidth > content.clientWidth + 1)
@@ -38,7 +46,9 @@
         say(`<${element.localName}> is cut off`);
       if (element.scrollWidth > element.clientWidth + 2 && getComputedStyle(element).overflowX !== "visible") say(`<${element.localName}> scrolls`);
     }
+  }
 
+  function legible(slide, say) {
     const words = [];
     const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
     for (let text; (text = walker.nextNode()); ) {
@@ -56,6 +66,10 @@
       const ratio = contrast(channels(look.color), ground(parent));
       if (ratio < 4.5) say(`“${text.data.trim().slice(0, 20)}” has contrast ${ratio.toFixed(1)}`);
     }
+    return words;
+  }
+
+  function arrangement(slide, content, words, say) {
     for (const region of slide.querySelectorAll(".mark, footer")) {
       const own = region.getBoundingClientRect();
       if (words.some(([parent, boxes]) => !region.contains(parent) && boxes.some((box) => !apart(box, own))))
@@ -68,9 +82,8 @@
       if (picture.dataset.view) {
         const [width, height] = picture.dataset.view.split(" ").map(Number);
         const label = picture.dataset.label * Math.min(picture.clientWidth / width, picture.clientHeight / height);
-        if (label < 16) say(`a picture's words are ${label.toFixed(1)} px`);
+        if (label < smallestLabel) say(`a picture's words are ${label.toFixed(1)} px`);
       }
     }
-  });
-  return wrong;
+  }
 }

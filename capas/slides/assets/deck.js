@@ -15,19 +15,27 @@
     kept.set(root.dataset.theme);
   };
 
-  // As large as fits, in steps; below 0.64 no text gets smaller any more (deck.css). Larger than
-  // usual only while no line of code or output breaks for it.
+  // As large as fits; below the smallest size no text gets smaller any more (deck.css). Larger
+  // than usual only while no line of code or output breaks for it.
+  const sizes = Array.from({ length: 25 }, (_, step) => 0.64 + 0.03 * step);
   const fit = (section) => {
     const content = section.querySelector(".content");
     const code = [...section.querySelectorAll("pre")];
     const set = (size) => section.style.setProperty("--fit", size.toFixed(2));
-    const fits = () => content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1;
     set(1);
     const usual = code.map((pre) => pre.clientHeight);
-    for (let size = 1.36; size > 0.64; size -= 0.03) {
+    const fits = (size) => {
       set(size);
-      if (fits() && (size <= 1 || code.every((pre, n) => pre.clientHeight <= usual[n] * size + 2))) break;
+      return content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1
+        && (size <= 1 || code.every((pre, n) => pre.clientHeight <= usual[n] * size + 2));
+    };
+    let [low, high] = [0, sizes.length - 1]; // low: fits, or is the smallest
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (fits(sizes[middle])) low = middle;
+      else high = middle - 1;
     }
+    set(sizes[low]);
   };
   document.body.classList.add("measuring");
   document.querySelectorAll(".slides > section").forEach(fit);
