@@ -9,7 +9,7 @@ left out. A deck cell may show the *next* code cell of the lesson::
     ## What the layers hold
 
 ``code`` and ``output`` are ``true`` or the lines to show, counted from 1 (``"1-3,7"``); of a
-table, its rows. The notebook is not touched. What follows a line ``***`` stands below the output.
+table, its rows; ``"picture"`` is all of an output but its text. The notebook is not touched. What follows a line ``***`` stands below the output.
 """
 
 import re
@@ -26,6 +26,7 @@ from capas.language import _
 from capas.lessons import NOTEBOOKS, Cell, Lesson, LessonError
 from capas.paths import ROOT
 
+_LINES = re.compile(r"picture|\d+(-\d+)?(,\d+(-\d+)?)*")
 _BEGINS = ("slide", "skip")
 
 
@@ -178,6 +179,13 @@ def _deck_slide(
     code, output = cell.metadata.get("code"), cell.metadata.get("output")
     if not code and not output:
         return slide
+    for which in (code, output):
+        if which not in (None, True) and not _LINES.fullmatch(str(which)):
+            raise LessonError(
+                _("{where}: which lines? “{which}” is not like 1-3,7.").format(
+                    where=f"{lesson.path.name}:{cell.line}", which=which
+                )
+            )
     shown = next((each for each in following if each.kind == "code"), None)
     if shown is None:
         raise LessonError(

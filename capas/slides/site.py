@@ -181,8 +181,7 @@ def _print(program: str, page: Path) -> None:
             *(program, "--headless", "--disable-gpu", "--no-first-run"),
             *(["--no-sandbox"] if root else []),
             *(f"--user-data-dir={scratch}/profile", "--no-pdf-header-footer"),
-            *("--virtual-time-budget=10000", f"--print-to-pdf={new}"),
-            f"{page.as_uri()}?print-pdf",
+            *(f"--print-to-pdf={new}", f"{page.as_uri()}?print"),
         ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PRINT_SECONDS)

@@ -1,7 +1,7 @@
 // Fits each slide's text, starts Reveal.js, and switches dark and light by the key T.
 (() => {
   const root = document.documentElement;
-  const printing = /print-pdf/.test(location.search);
+  const printing = new URLSearchParams(location.search).has("print");
   const kept = {
     get: () => { try { return localStorage.getItem("capas-theme"); } catch { return null; } },
     set: (value) => { try { localStorage.setItem("capas-theme", value); } catch { /* a private window */ } },
@@ -40,10 +40,14 @@
   document.body.classList.add("measuring");
   document.querySelectorAll(".slides > section").forEach(fit);
   document.body.classList.remove("measuring");
+  if (printing) { // on paper there is no show: slide after slide, a page each
+    document.body.classList.add("printing");
+    return;
+  }
 
   Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, hash: true, controls: false,
-    progress: true, transition: "none", backgroundTransition: "none", pdfSeparateFragments: false,
+    progress: true, transition: "none", backgroundTransition: "none",
     help: true, plugins: [RevealNotes],
     keyboard: { 84: toggle },
   });
