@@ -9,7 +9,8 @@ left out. A deck cell may show the *next* code cell of the lesson::
     ## What the layers hold
 
 ``code`` and ``output`` are ``true`` or the lines to show, counted from 1 (``"1-3,7"``); of a
-table, its rows; ``"picture"`` is all of an output but its text. The notebook is not touched. What follows a line ``***`` stands below the output.
+table, its rows; ``"picture"`` is all of an output but its text. The notebook is not touched.
+What follows a line ``***`` stands below the output.
 """
 
 import re

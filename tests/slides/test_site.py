@@ -33,8 +33,8 @@ def test_one_lesson_in_one_language(tmp_path: Path) -> None:
 
 def test_no_such_lesson_no_such_language(tmp_path: Path) -> None:
     out = str(tmp_path / "deck")
-    assert said("77", "--out", out)[0] == 1
-    assert "There is no lesson 77" in said("77", "--out", out)[1]
+    code, sentence = said("77", "--out", out)
+    assert code == 1 and "There is no lesson 77" in sentence
     assert said("--lang", "xx", "--out", out) == (1, "No lesson is written in xx.")
 
 
