@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from capas.exercises.student import exercise
     from capas.meanwhile import beside
     from capas.notebook import (
         checkup,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "beside",
     "checkup",
+    "exercise",
     "free_port",
     "prepare",
     "source",
@@ -31,7 +33,10 @@ __all__ = [
     "wait_for_http",
 ]
 
-_LESSON_API = dict.fromkeys(__all__, "capas.notebook") | {"beside": "capas.meanwhile"}
+_LESSON_API = dict.fromkeys(__all__, "capas.notebook") | {
+    "beside": "capas.meanwhile",
+    "exercise": "capas.exercises.student",
+}
 """What lessons use, and where it is; loaded on first use."""
 
 

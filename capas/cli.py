@@ -109,6 +109,13 @@ def _complete_lesson(incomplete: str) -> list[str]:
     return [source.stem for source in sources]
 
 
+def _complete_exercise(incomplete: str) -> list[str]:
+    from capas.paths import ROOT
+
+    found = sorted((ROOT / "exercises").glob(f"{incomplete}*/exercise.yaml"))
+    return [path.parent.name for path in found]
+
+
 def _complete_engine(incomplete: str) -> list[str]:
     return [name for name in ("auto", "found", "private") if name.startswith(incomplete)]
 
@@ -340,6 +347,9 @@ def build(
             help=_("Run the cells, or keep the outputs there are: for prose and metadata."),
         ),
     ] = True,
+    labs: Annotated[
+        bool, typer.Option("--labs", help=_("The labs of the exercises, instead of lessons."))
+    ] = False,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help=_("Renew also the outputs that differ from run to run.")),
@@ -359,7 +369,8 @@ def build(
         return
     numbers = [_number(lesson) for lesson in lessons or []]
     if not execute:
-        builder.build(numbers or None, [lang] if lang else None, execute=False, report=progress)
+        languages = [lang] if lang else None
+        builder.build(numbers or None, languages, False, progress, exercises=labs)
         return
     from capas.engine import ensure, started_here
     from capas.sharing import ours, sharing
@@ -372,7 +383,162 @@ def build(
                 ours()
         # The lessons' kernels find it.
         os.environ.update(found.environment() | {"CAPAS_ENGINE": found.host})
-        builder.build(numbers or None, [lang] if lang else None, report=progress, fresh=fresh)
+        builder.build(
+            numbers or None,
+            [lang] if lang else None,
+            report=progress,
+            fresh=fresh,
+            exercises=labs,
+        )
+
+
+@app.command(
+    help=_help(
+        _("Check your answer to an exercise: build it, run it, look at it."),
+        _(
+            "Your files are in work/exercises/; they are put there if you have not begun yet. "
+            "Exit code 0: all done; 1: not yet."
+        ),
+        examples=("capas check 06", "capas check 06 --hint", "capas check 06 --folder answer"),
+    )
+)
+def check(
+    exercise: Annotated[
+        str,
+        typer.Argument(
+            metavar="NN", help=_("The exercise's number."), autocompletion=_complete_exercise
+        ),
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help=_("Files other than those in work/."),
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+        ),
+    ] = None,
+    hint: Annotated[
+        bool, typer.Option("--hint", help=_("Say more about the first mistake; check nothing."))
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    classroom: Annotated[
+        bool, typer.Option("--classroom", help=_("For GitHub Classroom's autograding reporter."))
+    ] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Check an exercise."""
+    import json
+
+    from capas.engine import ensure, images, started_here
+    from capas.exercises import find, student
+    from capas.sharing import ours, sharing
+    from capas.terminal import progress
+
+    found = find(exercise)
+    if hint:
+        typer.echo(student.more(found))
+        return
+    own = student.begin(found) if folder is None else folder
+    progress(_("checking {folder}").format(folder=own))
+    with sharing():
+        try:
+            answering = ensure(engine, progress)
+        finally:
+            if started_here():
+                ours()
+        images.ensure(answering, [*found.images, "busybox"], report=progress)
+        verdict = student.check(found, answering, progress, folder)
+    if classroom:
+        from capas.grading.classroom import encoded
+
+        typer.echo(encoded(verdict))
+    else:
+        typer.echo(json.dumps(verdict.to_dict(), indent=1) if as_json else repr(verdict))
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command(
+    help=_help(
+        _("Grade a class: one verdict per student and check, as CSV and as a report."),
+        _(
+            "SUBMISSIONS holds a folder, .zip, .tar.gz or git .bundle per student, called as the "
+            "student. What is judged once is kept: after an interruption, call it again."
+        ),
+        examples=(
+            "capas grade submissions --out results",
+            "capas grade submissions --out results --exercise 06 --jobs 2",
+        ),
+    )
+)
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help=_("The submissions."), exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help=_("Where the results go."))],
+    exercise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NN",
+            help=_("Only this exercise; submissions may then be just its files."),
+            autocompletion=_complete_exercise,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help=_("How many at once; else one for two CPUs.")),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help=_("Judge on the workers of this Dask scheduler, instead.")
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help=_("How long one answer may take; else 900."))
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help=_("Judge also what has been judged."))
+    ] = False,
+    lang: Language = None,
+    engine: EngineChoice = None,
+) -> None:
+    """Grade a class."""
+    from capas.grading.commands import run
+
+    run(
+        submissions,
+        out,
+        exercise=exercise,
+        jobs=jobs,
+        scheduler=scheduler,
+        seconds=seconds,
+        again=again,
+        engine=engine,
+    )
+
+
+@app.command(help=_help(_("Show which exercises you have done; it is kept on this machine.")))
+def progress(lang: Language = None) -> None:
+    """Show the progress."""
+    from capas.exercises import exercises
+    from capas.exercises import progress as kept
+    from capas.terminal import table
+
+    done = kept.done()
+    rows = []
+    for exercise in exercises():
+        own = done.get(exercise.name, kept.Progress())
+        state = (
+            f"✓ {own.finished[:10]}"
+            if own.finished
+            else f"{own.done}/{own.checks}"
+            if own.checks
+            else "–"
+        )
+        rows.append((f"{exercise.number:02}", exercise.title, state))
+    table((_("exercise"), _("title"), _("done")), rows)
 
 
 @app.command(

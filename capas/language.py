@@ -95,16 +95,24 @@ def folder_language() -> str | None:
     JupyterLab says the path in ``$JPY_SESSION_NAME``; elsewhere (VS Code, nbval,
     the build) the kernel starts in the notebook's folder.
     """
-    found = re.search(
-        r"notebooks[/\\]([A-Za-z_-]+)[/\\][^/\\]+$", os.environ.get("JPY_SESSION_NAME", "")
-    )
-    if found and (known := _known(found[1])):
-        return known
+    path = os.environ.get("JPY_SESSION_NAME") or _in_vscode()
+    for place in (
+        r"notebooks[/\\]([A-Za-z_-]+)[/\\][^/\\]+$",
+        r"exercises[/\\][^/\\]+[/\\]lab\.([A-Za-z_-]+)\.ipynb$",
+    ):
+        if (found := re.search(place, path)) and (known := _known(found[1])):
+            return known
     try:
         inside = PurePath(os.path.realpath(Path.cwd())).relative_to(ROOT / "notebooks")
     except (ValueError, OSError):  # somewhere else, or the folder is gone
         return None
     return _known(inside.parts[0]) if inside.parts else None
+
+
+def _in_vscode() -> str:
+    """Return the path of the notebook that VS Code has told this kernel, or nothing."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return str(getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__", ""))
 
 
 def _locales() -> Iterator[str]:

@@ -13,6 +13,9 @@ change gives the same bytes::
     !docker build -t notes .
     ```
 
+A lab is written the same way, as ``exercises/NN-slug/src.md``; its notebooks lie beside it,
+``lab.<language>.ipynb``.
+
 A Markdown cell without ``lang`` belongs to every language. One with ``"deck": "slide"`` (or
 another of `DECK`) is for the slides alone (``capas/slides``): no notebook has it. What may
 differ between two runs (ids, times, ports) stands in ``capas/nbval_sanitize.cfg``, which nbval
@@ -44,6 +47,7 @@ from capas.language import _
 from capas.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
+EXERCISES = ROOT / "exercises"
 _MACHINE = re.compile(
     r"(?:unix|npipe)://(?!/var/run/docker\.sock\b|/run/)[\w./-]+"
     r"|(?<![\w.~/-])(?:/private)?(?:/tmp|/var/folders|/home|/Users)/[\w./~-]+"
@@ -69,7 +73,10 @@ DECK = ("slide", "predict", "lecture", "notes")
 """What a cell for the slides alone can be: a slide, one that asks for a prediction, one of the
 lecture's own, the speaker's notes to the slide before."""
 
-_NAME = re.compile(r"(?P<number>\d\d)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)\.md")
+LAB = "src.md"
+"""File name of a lab's source; its name is that of its folder."""
+
+_NAME = re.compile(r"(?P<number>\d\d)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)")
 _FIGURE = re.compile(r"!\[[^\]]*\]\((?P<path>[^)\s]+)")
 _NOT_TEXT = ("image/png", "image/jpeg", "application/pdf", "text/latex")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -123,8 +130,13 @@ class Lesson:
 
     @property
     def name(self) -> str:
-        """Name of the notebooks, without ending: ``06-dockerfile``."""
-        return self.path.stem
+        """Its name, which a lesson's notebooks have, too: ``06-dockerfile``."""
+        return _name(self.path)
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it is the notebook of an exercise."""
+        return self.path.name == LAB
 
     @property
     def languages(self) -> list[str]:
@@ -136,7 +148,9 @@ class Lesson:
         return self.titles.get(language) or next(iter(self.titles.values()))
 
     def notebook(self, language: str, folder: Path = NOTEBOOKS) -> Path:
-        """Return where the notebook of `language` is."""
+        """Return where the notebook of `language` is; that of a lab is beside its source."""
+        if self.is_lab:
+            return self.path.with_name(f"lab.{language}.ipynb")
         return folder / language / f"{self.name}.ipynb"
 
     def cells_in(self, language: str) -> list[Cell]:
@@ -156,12 +170,21 @@ def sources(folder: Path = NOTEBOOKS) -> list[Lesson]:
     return [read(path) for path in sorted((folder / "src").glob("*.md"))]
 
 
+def labs(folder: Path = EXERCISES) -> list[Lesson]:
+    """Return the labs of all exercises in order. Raises `LessonError` for the first malformed."""
+    return [read(path) for path in sorted(folder.glob(f"*/{LAB}"))]
+
+
+def _name(path: Path) -> str:
+    return path.parent.name if path.name == LAB else path.stem
+
+
 def read(path: Path) -> Lesson:
     """Read a lesson's source. Raises `LessonError`, with file and line, if it is malformed."""
     from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 
-    named = _NAME.fullmatch(path.name)
-    if not named:
+    named = _NAME.fullmatch(_name(path))
+    if not named or path.suffix != ".md":
         raise LessonError(_("{path}: a lesson is called NN-slug.md.").format(path=_shown(path)))
     text = path.read_text(encoding="utf-8")
     try:
@@ -285,6 +308,7 @@ def build(
     folder: Path = NOTEBOOKS,
     fresh: bool = False,
     cell_seconds: float = CELL_SECONDS,
+    exercises: bool = False,
 ) -> list[Path]:
     """Build notebooks from their sources and return their paths.
 
@@ -297,12 +321,13 @@ def build(
         fresh: keep no stored output: neither those of cells tagged `IGNORED`, nor
             those that differ from the new ones only in what nbval takes for chance.
         cell_seconds: time-out of one cell.
+        exercises: build the labs of the exercises, instead of lessons.
 
     Raises:
         LessonError: a source is malformed, or a cell fails; notebooks that
             were done before that are kept, the failing one is not written.
     """
-    lessons = sources(folder)
+    lessons = labs() if exercises else sources(folder)
     if numbers is not None:
         wanted = set(numbers)
         if missing := wanted - {lesson.number for lesson in lessons}:
@@ -391,7 +416,7 @@ def assemble(lesson: Lesson, language: str) -> NotebookNode:
             },
             "capas": {
                 "lang": language,
-                "lesson": lesson.name,
+                "exercise" if lesson.is_lab else "lesson": lesson.name,
                 "minutes": lesson.minutes,
                 "title": lesson.title(language),
             },
@@ -614,7 +639,7 @@ def _table(
 # --- checking -----------------------------------------------------------------------
 
 
-def check(folder: Path = NOTEBOOKS) -> list[str]:
+def check(folder: Path = NOTEBOOKS, exercises: Path = EXERCISES) -> list[str]:
     """Compare the sources with the notebooks; return what is wrong, a sentence each.
 
     Executes nothing. An empty list: every notebook is what `build` would make of its
@@ -622,7 +647,7 @@ def check(folder: Path = NOTEBOOKS) -> list[str]:
     """
     problems: list[str] = []
     expected: set[Path] = set()
-    for path in sorted((folder / "src").glob("*.md")):
+    for path in (*sorted((folder / "src").glob("*.md")), *sorted(exercises.glob(f"*/{LAB}"))):
         try:
             lesson = read(path)
         except LessonError as error:
@@ -644,7 +669,8 @@ def check(folder: Path = NOTEBOOKS) -> list[str]:
 
 
 def _check(lesson: Lesson, language: str, path: Path, folder: Path) -> Iterator[str]:
-    again = f"capas build {lesson.number:02} --lang {language}"
+    kind = " --labs" if lesson.is_lab else ""
+    again = f"capas build{kind} {lesson.number:02} --lang {language}"
     where = _shown(path)
     for cell in lesson.everything_in(language):
         last = cell.source.rstrip().rpartition("\n")[2]

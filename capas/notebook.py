@@ -54,6 +54,11 @@ LEFT_OUT = shutil.ignore_patterns(
 _connected: "Engine | None" = None
 
 
+def connected() -> "Engine | None":
+    """Return this kernel's engine, or None: that there is none has been said."""
+    return _connected
+
+
 def connect() -> None:
     """Give this kernel a Docker Engine and the tidy output of ``!docker``; once per kernel.
 
@@ -65,7 +70,7 @@ def connect() -> None:
     _tidy_commands()
     if _connected is None:
         try:
-            with _progress() as report:
+            with progress_line() as report:
                 _connected = _shared_engine(report)
         except CapasError as error:
             print(error)
@@ -123,7 +128,7 @@ def prepare(
         copy: folders or files of the repository to copy into the scratch folder.
         vm: whether the lesson starts virtual machines: fetch what they need.
     """
-    with _progress() as report:
+    with progress_line() as report:
         wanted = list(images)
         if wanted and _connected is not None:
             from capas.engine import images as base_images
@@ -235,7 +240,7 @@ def _discard(folder: Path) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def progress_line() -> Iterator[Callable[[str], None]]:
     """Give a function that shows a line in the place of the one before; none is left at the end.
 
     The carriage returns are for JupyterLab, which draws over; nbval and the builder

@@ -71,9 +71,10 @@ def pytest_arguments(fast: bool, more: list[str]) -> list[str]:
 
 
 def notebooks() -> list[Path]:
-    """Return the built lessons of every language, by path from the repository."""
+    """Return the built lessons and labs of every language, by path from the repository."""
     return [
         path.relative_to(ROOT)
         for language in languages()
-        for path in sorted((ROOT / "notebooks" / language).glob("*.ipynb"))
+        for pattern in (f"notebooks/{language}/*.ipynb", f"exercises/*/lab.{language}.ipynb")
+        for path in sorted(ROOT.glob(pattern))
     ]

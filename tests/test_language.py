@@ -123,7 +123,9 @@ def test_every_text_is_translated(name: str) -> None:
     known = catalogue(name)
     missing = []
     found = extract_from_dir(
-        ROOT / "capas", method_map=[("**.py", "python")], keywords={"_": None, "ngettext": (1, 2)}
+        ROOT / "capas",
+        method_map=[("**.py", "python"), ("**.jinja", "jinja2")],
+        keywords={"_": None, "ngettext": (1, 2)},
     )
     for file, line, message, _comments, _context in found:
         text = message if isinstance(message, str) else message[0]

@@ -14,7 +14,13 @@ from capas.paths import ROOT
 
 TEXTS = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/*.md", "notebooks/src/*.md", "notebooks/figures/*.md", "sample_apps/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "notebooks/src/*.md",
+        "notebooks/figures/*.md",
+        "sample_apps/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<to>(?:[^()\s]|\([^()\s]*\))*)\)")

@@ -186,7 +186,7 @@ def test_copying_what_is_not_there_says_so(place: Path) -> None:
 def test_progress_leaves_nothing_in_what_nbval_compares(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with notebook._progress() as report:
+    with notebook.progress_line() as report:
         report("python:3.13-slim: pulling a rather long line")
         report("ready")
     print("Ready. Scratch folder: work/06-x")

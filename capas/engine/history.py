@@ -126,7 +126,7 @@ def has_layer(history: Sequence[dict[str, Any]], layers: int) -> list[bool] | No
 
 def _empty_layers(chunks: Iterable[bytes], layers: Sequence[str]) -> list[bool] | None:
     """Return ``empty_layer`` of each entry, out of what ``docker image save`` gives."""
-    with tarfile.open(fileobj=_Stream(iter(chunks)), mode="r|") as archive:
+    with tarfile.open(fileobj=Stream(iter(chunks)), mode="r|") as archive:
         for member in archive:
             file = archive.extractfile(member) if member.size < _LARGEST_CONFIG else None
             if file is None:
@@ -142,7 +142,7 @@ def _empty_layers(chunks: Iterable[bytes], layers: Sequence[str]) -> list[bool] 
     return None
 
 
-class _Stream(io.RawIOBase):
+class Stream(io.RawIOBase):
     """Pieces of bytes as a file to read from."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -150,9 +150,11 @@ class _Stream(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
+        """Return that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; return how many bytes, 0 at the end."""
         while not self._rest:
             piece = next(self._chunks, None)
             if piece is None:

@@ -113,6 +113,7 @@ def bars(
     """Return a chart with one horizontal bar for each name, for what does not vary (bytes)."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     if not values:
         raise CapasError(_("Nothing was measured on this machine: see the stored outputs."))
@@ -134,6 +135,8 @@ def bars(
                 color=SURFACES["light"].ink,
             )
         axes.set_xlim(0, max(values.values()) * 1.2 or 1)
+        if all(isinstance(value, int) for value in values.values()):  # a count has no halves
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.xaxis.set_major_formatter(lambda value, _place: number(value))
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()

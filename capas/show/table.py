@@ -22,19 +22,27 @@ _LOOKS = {
     "info": ("·", "--jp-info-color1", ROLES["client"].light),
     "warn": (ICONS["warn"], "--jp-warn-color1", ROLES["warn"].light),
     "fail": (ICONS["error"], "--jp-error-color1", ROLES["error"].light),
+    # of an exercise's check
+    "done": (ICONS["ok"], "--jp-success-color1", ROLES["ok"].light),
+    "todo": ("○", "--jp-info-color1", ROLES["client"].light),
+    "hint": (ICONS["warn"], "--jp-warn-color1", ROLES["warn"].light),
+    "broken": (ICONS["error"], "--jp-error-color1", ROLES["error"].light),
 }
 
 
 def _word(state: str) -> str:
-    words = {"ok": _("ok"), "info": _("info"), "warn": _("attention"), "fail": _("missing")}
+    words = {
+        **{"ok": _("ok"), "info": _("info"), "warn": _("attention"), "fail": _("missing")},
+        **{"done": _("done"), "todo": _("to do"), "hint": _("hint"), "broken": _("broken")},
+    }
     return f"{_LOOKS[state][0]} {words[state]}"
 
 
 class Table:
     """A table that shows itself as HTML and as text.
 
-    The first column names its row. With ``states`` (ok, info, warn, fail; one per row),
-    each row gets the state's sign and word after its name.
+    The first column names its row. With ``states`` (one per row: ok, info, warn, fail; or those
+    of a check: done, todo, hint, broken), each row gets the state's sign and word after its name.
     """
 
     def __init__(

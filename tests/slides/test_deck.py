@@ -25,7 +25,9 @@ BEGIN = '+++ {"lang": "en", "slideshow": {"slide_type": "slide"}}\n'
 
 
 @pytest.mark.parametrize(("lesson", "language"), BOTH, ids=IDS)
-def test_a_lesson_has_enough_slides_and_not_too_many_and_notes_to_each(lesson: Lesson, language: str) -> None:
+def test_a_lesson_has_enough_slides_and_not_too_many_and_notes_to_each(
+    lesson: Lesson, language: str
+) -> None:
     slides = read(lesson, language).slides
     assert 15 <= len(slides) <= 30
     assert slides[0].title.startswith(f"{lesson.number} · ")

@@ -1,0 +1,275 @@
+"""A container as a check sees it: what it answers, how it ends, who it runs as."""
+
+import contextlib
+import http.client
+import ipaddress
+import json
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from docker.errors import APIError, NotFound
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import ReadTimeout
+
+from capas.exercises.wrong import Wrong
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container as Handle
+
+    from capas.exercises.bench import Bench
+
+PATIENCE = 20.0
+"""Seconds in which a service must answer."""
+
+DNS = "127.0.0.11"
+"""Docker's own name server, in every container on a network with names."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answered over HTTP."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+    """By name in lower case."""
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises `Wrong` ("not-json") when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise Wrong("not-json", body=self.body or "–") from None
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program that runs in a container."""
+
+    pid: int
+    """Its number inside: 1 is the first."""
+    parent: int
+    uid: int
+    """The number of its user; 0 is root."""
+    state: str
+    """As ps(1) has it: R, S, D, Z (a zombie) …"""
+    command: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a container ended after `docker stop`."""
+
+    seconds: float
+    code: int
+
+
+class Container:
+    """A container that a check has started."""
+
+    def __init__(self, bench: "Bench", handle: "Handle") -> None:
+        self._bench = bench
+        self.handle = handle
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.handle.id)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What `docker inspect` says of it now."""
+        self.handle.reload()
+        return dict(self.handle.attrs)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Its state now: Status, ExitCode, OOMKilled, Health …"""
+        return dict(self.attributes["State"])
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now."""
+        return bool(self.state["Running"])
+
+    @property
+    def health(self) -> str:
+        """What its health check says now: starting, healthy, unhealthy, or none."""
+        return str((self.state.get("Health") or {}).get("Status", "none"))
+
+    def logs(self) -> str:
+        """Return what it has written, at most as much as the limits allow."""
+        read = self.handle.logs(stream=True, follow=False)
+        kept, size = [], 0
+        for piece in read:
+            kept.append(piece)
+            size += len(piece)
+            if size > self._bench.limits.output:
+                break
+        return b"".join(kept).decode(errors="replace")
+
+    def last_line(self) -> str:
+        """Return the last line that it has written that is not empty."""
+        return next((line for line in reversed(self.logs().splitlines()) if line.strip()), "–")
+
+    def wait(self, seconds: float = 30) -> int:
+        """Wait for its end and return its exit code.
+
+        Raises `Wrong` ("does-not-end") when it still runs after so many seconds.
+        """
+        try:
+            return int(self.handle.wait(timeout=seconds)["StatusCode"])
+        except (ReadTimeout, RequestsConnectionError):
+            raise Wrong("does-not-end", seconds=int(seconds)) from None
+
+    def stop(self, patience: int = 10) -> Stopped:
+        """Stop it as `docker stop` does: its stop signal, after `patience` s SIGKILL."""
+        begin = time.monotonic()
+        self.handle.stop(timeout=patience)
+        return Stopped(time.monotonic() - begin, int(self.state["ExitCode"]))
+
+    def start(self) -> None:
+        """Start it again."""
+        self.handle.start()
+
+    def remove(self) -> None:
+        """Remove it, with the volumes without a name."""
+        with contextlib.suppress(NotFound):
+            self.handle.remove(force=True, v=True)
+
+    def run(self, command: list[str] | str, user: str = "") -> tuple[int, str]:
+        """Run a command in it (`docker exec`); return its exit code and output."""
+        try:
+            code, output = self.handle.exec_run(command, user=user)
+        except APIError as error:
+            return 126, str(error.explanation)
+        return int(code or 0), cast("bytes", output or b"").decode(errors="replace")
+
+    def port(self, inside: int) -> int:
+        """Return the port of 127.0.0.1 that leads to this port; `Wrong` ("not-published")."""
+        for published in self.attributes["NetworkSettings"]["Ports"].get(f"{inside}/tcp") or []:
+            return int(published["HostPort"])
+        raise Wrong("not-published", port=inside)
+
+    def get(
+        self,
+        path: str = "/",
+        *,
+        port: int = 8000,
+        method: str = "GET",
+        body: Any = None,
+        patience: float = PATIENCE,
+    ) -> Answer:
+        """Ask it over HTTP, as often as it takes until it answers; 5xx is an answer, too.
+
+        Args:
+            path: of the URL.
+            port: its port, which was published.
+            method: GET, POST …
+            body: sent as JSON.
+            patience: seconds in which it must answer.
+
+        Raises:
+            Wrong: "exits" with the exit code and last line; "only-localhost"; "no-answer".
+        """
+        begin = time.monotonic()
+        look = begin + 1.5
+        while (now := time.monotonic()) < begin + patience:
+            if not self.running:
+                raise self._gone()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return ask(self.port(port), path, method, body)
+            if now > look:  # it may listen already where nobody reaches it: no use in waiting
+                self._misplaced(port, {port})
+                look = now + 2 * (now - begin)
+            time.sleep(0.1)
+        self._misplaced(port, set())
+        raise Wrong("no-answer", port=port, seconds=int(patience), line=self.last_line())
+
+    def _misplaced(self, port: int, only: set[int]) -> None:
+        """Raise what is wrong with where it listens; `only`: look at these ports alone."""
+        listening = {(a, p) for a, p in self.listening() if not only or p in only}
+        if listening and all(_local(address) for address, _port in listening):
+            raise Wrong("only-localhost", port=port)
+        if others := sorted({other for _address, other in listening} - {port}):
+            raise Wrong("other-port", port=port, other=others[0])
+
+    def _gone(self) -> Wrong:
+        state = self.state
+        if state["OOMKilled"]:
+            return Wrong("out-of-memory", limit=self._bench.limits.memory // 2**20)
+        return Wrong("exits", code=state["ExitCode"], line=self.last_line())
+
+    def processes(self) -> list[Process]:
+        """Return the programs that run in it now."""
+        found = []
+        for line in self._bench.beside(self, _PROCESSES, pid=True).splitlines():
+            pid, state, parent, uid, command = line.split("\t")
+            if uid:  # else it ended while we looked
+                found.append(Process(int(pid), int(parent), int(uid), state, command.strip()))
+        return found
+
+    def listening(self) -> set[tuple[str, int]]:
+        """Return where its programs listen (TCP): addresses and ports."""
+        text = self._bench.beside(self, "cat /proc/net/tcp /proc/net/tcp6")
+        found = set()
+        for line in text.splitlines():
+            fields = line.split()
+            if len(fields) > 3 and fields[3] == "0A" and ":" in fields[1]:  # TCP_LISTEN
+                address, port = fields[1].split(":")
+                found.add((_address(address), int(port, 16)))
+        return {(address, port) for address, port in found if address != DNS}
+
+    def until(self, true: Callable[["Container"], bool], seconds: float) -> bool:
+        """Wait until something is true of it; return whether it came about in time."""
+        end = time.monotonic() + seconds
+        while not true(self):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+
+_PROCESSES = r"""
+for place in /proc/[0-9]*; do
+  pid=${place#/proc/}
+  [ "$pid" = $$ ] && continue
+  state= parent= uid=
+  while read -r key value rest; do
+    case $key in State:) state=$value;; PPid:) parent=$value;; Uid:) uid=$value; break;; esac
+  done 2>/dev/null <"$place/status"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$state" "$parent" "$uid" \
+    "$(tr '\0\n\t' '   ' 2>/dev/null <"$place/cmdline")"
+done
+"""
+"""For busybox's shell: number, state, parent, user and command of each process (proc(5))."""
+
+
+def _address(digits: str) -> str:
+    """Return an address of /proc/net/tcp: words of four bytes, the last byte first (proc(5))."""
+    raw = bytes.fromhex(digits)
+    words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+    address = ipaddress.ip_address(words)
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _local(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
+
+
+def ask(port: int, path: str = "/", method: str = "GET", body: Any = None) -> Answer:
+    """Ask a service on 127.0.0.1 once. Raises OSError or HTTPException without an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection):
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": "application/json"} if data else {}
+        connection.request(method, urllib.parse.quote(path, safe="/?&=%"), data, headers)
+        answer = connection.getresponse()
+        return Answer(
+            answer.status,
+            answer.read(2**20).decode(errors="replace"),
+            {name.lower(): value for name, value in answer.getheaders()},
+        )
