@@ -193,7 +193,9 @@ class Stack:
     def _compose(
         self, *words: str, seconds: float = 60, errors: bool = True, raw: bool = False
     ) -> Done:
-        before = () if raw else ("-f", str(self._file))
+        # The student's folder stays the project's: a secret may come from a variable of its .env.
+        folder = str(self._folder)
+        before = () if raw else ("-f", str(self._file), "--project-directory", folder)
         return self._bench.command(
             "compose", "--project-name", self.name, *before, *words,
             seconds=seconds, folder=self._folder, errors=errors, environment=self._environment,
