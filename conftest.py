@@ -33,7 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="leave out what needs a Docker Engine, and notebooks"
     )
-    parser.addoption("--slow", action="store_true", help="also what takes many minutes")
+    parser.addoption(
+        "--slow", action="store_true", help="also what takes many minutes (marked slow)"
+    )
+    parser.addoption(
+        "--kit", help="a classroom kit, for tests/kit/test_offline.py; else it makes one"
+    )
+    parser.addoption(
+        "--kit-lessons", default="06,08", help="lessons to run there: numbers, or all (06,08)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,10 +61,10 @@ def _notebook(item: pytest.Item) -> Path | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out by --fast what is slow, and without --slow what takes many minutes."""
+    """Leave out by --fast what needs containers, and without --slow what takes many minutes."""
     for item in items:
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason="only by --slow"))
+            item.add_marker(pytest.mark.skip(reason="takes many minutes: --slow"))
         notebook = _notebook(item)
         slow = notebook or item.get_closest_marker("engine") or item.get_closest_marker("vm")
         if config.getoption("--fast") and slow:

@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
         if not is_current(requirements):
             with lock():
                 if not is_current(requirements):  # another start may have done it meanwhile
+                    take_wheels(arguments)
                     provide(requirements)
         return hand_over(arguments)
     except KeyboardInterrupt:
@@ -51,6 +52,17 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(explain_os_error(error), file=sys.stderr)
     return 1
+
+
+def take_wheels(arguments: list[str]) -> None:
+    """Before `capas kit use PLACE`: take from there what `.venv` is installed from."""
+    if arguments[:2] != ["kit", "use"]:
+        return
+    places = [word for word in arguments[2:] if not word.startswith("-")]
+    if places and not {"-h", "--help"} & set(arguments):
+        from capas.kit import contents, using
+
+        using.take_wheels(contents.open_kit(places[0]), say)
 
 
 def is_current(requirements: Path) -> bool:
@@ -213,6 +225,8 @@ def install(requirements: Path) -> None:
             command.append("--no-index")
         return attempt(command, failures, uv_environment(configured))
 
+    if with_kit(wanted, failures):
+        return
     for uv in existing_uvs():
         if with_uv(uv):
             return
@@ -228,6 +242,27 @@ def install(requirements: Path) -> None:
         if attempt([*pip, "install", *patience, *wanted], failures):
             return
     raise CapasError(explain(failures) if failures else no_pip())
+
+
+def with_kit(wanted: list[str], failures: list[str]) -> bool:
+    """Install from the classroom kit that this machine has taken, if there is one: no network."""
+    from capas.kit import using
+
+    if not (wheels := using.wheels()):
+        return False
+    uv = next(existing_uvs(), None)
+    if uv is None:
+        found = using.provide_uv(scripts())
+        uv = [str(found)] if found else None
+    if uv is None:
+        return False
+    say(_("installing packages from the kit"))
+    options = ["--offline", "--no-index", "--find-links", str(wheels), "--no-config"]
+    command = [*uv, "pip", "install", "--python", str(python()), *options, *wanted]
+    if attempt(command, failures):
+        return True
+    say(_("the kit lacks something that is needed: trying the network"))
+    return False
 
 
 def existing_uvs() -> Iterator[list[str]]:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from capas import __version__
 from capas.errors import CapasError
+from capas.kit.cli import app as kit_app
 from capas.language import _, current, languages, use
 
 
@@ -79,6 +80,7 @@ engine_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(engine_app, name="engine")
+app.add_typer(kit_app, name="kit")
 
 
 def _say_version(wanted: bool) -> None:
@@ -285,6 +287,7 @@ def images(
         "hub": "Docker Hub",
         "mirror": _("mirror"),
         "stand-in": _("stand-in"),
+        "kit": _("kit"),
         "local": _("was here"),
     }
     with sharing():
@@ -340,6 +343,13 @@ def build(
         bool,
         typer.Option("--check", help=_("Run nothing; fail if notebooks and sources differ.")),
     ] = False,
+    execute: Annotated[
+        bool,
+        typer.Option(
+            "--execute/--keep-outputs",
+            help=_("Run the cells, or keep the outputs there are: for prose and metadata."),
+        ),
+    ] = True,
     labs: Annotated[
         bool, typer.Option("--labs", help=_("The labs of the exercises, instead of lessons."))
     ] = False,
@@ -360,10 +370,14 @@ def build(
             raise typer.Exit(1)
         typer.echo(_("Every notebook is what its source makes."))
         return
+    numbers = [_number(lesson) for lesson in lessons or []]
+    if not execute:
+        languages = [lang] if lang else None
+        builder.build(numbers or None, languages, False, progress, exercises=labs)
+        return
     from capas.engine import ensure, started_here
     from capas.sharing import ours, sharing
 
-    numbers = [_number(lesson) for lesson in lessons or []]
     with sharing():
         try:
             found = ensure(engine, progress)
@@ -556,6 +570,53 @@ def drift(
     if write:
         drift.write(report)
     raise typer.Exit(report.exit_code)
+
+
+@app.command(
+    help=_help(
+        _("Make slides of the lessons, for a lecture room without a network."),
+        _(
+            "One HTML file a lesson and language, with an index page, in [b]work/slides[/b]. The "
+            "code and outputs in them are those of the built notebooks."
+        ),
+        examples=("capas slides", "capas slides 06 --lang es --serve", "capas slides 05 --pdf"),
+    )
+)
+def slides(
+    lessons: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NN]...",
+            help=_("Lessons by number or name; else all."),
+            autocompletion=_complete_lesson,
+            show_default=False,
+        ),
+    ] = None,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="|".join(languages()),
+            help=_("Only this language."),
+            autocompletion=_complete_language,
+        ),
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help=_("Show them in the browser; Ctrl-C ends it."))
+    ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help=_("Print each deck to a PDF, too (by Chromium)."))
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help=_("Folder for them; else work/slides."), show_default=False),
+    ] = None,
+) -> None:
+    """Make slides."""
+    from capas import slides
+
+    numbers = [_number(lesson) for lesson in lessons or []]
+    raise typer.Exit(slides.run(numbers or None, lang, out, serve=serve, pdf=pdf))
 
 
 def _no_engine() -> str:

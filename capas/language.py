@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -102,6 +103,18 @@ def name(language: str) -> str:
 
 def _memory() -> Path:
     return home() / "language"
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak `language` for a while. Raises `CapasError`: there is no catalogue for it."""
+    global _chosen
+    before = _chosen
+    use(language)
+    try:
+        yield
+    finally:
+        _chosen = before
 
 
 def _(text: str) -> str:

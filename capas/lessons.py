@@ -16,8 +16,10 @@ change gives the same bytes::
 A lab is written the same way, as ``exercises/NN-slug/src.md``; its notebooks lie beside it,
 ``lab.<language>.ipynb``.
 
-A Markdown cell without ``lang`` belongs to every language. What may differ between two
-runs (ids, times, ports) stands in ``capas/nbval_sanitize.cfg``, which nbval reads, too.
+A Markdown cell without ``lang`` belongs to every language. One with ``"deck": "slide"`` (or
+another of `DECK`) is for the slides alone (``capas/slides``): no notebook has it. What may
+differ between two runs (ids, times, ports) stands in ``capas/nbval_sanitize.cfg``, which nbval
+reads, too.
 """
 
 import hashlib
@@ -67,6 +69,10 @@ for the page is gone when the container is."""
 FAILS = "raises-exception"
 """Tag of a cell that is meant to end in an error."""
 
+DECK = ("slide", "predict", "lecture", "notes")
+"""What a cell for the slides alone can be: a slide, one that asks for a prediction, one of the
+lecture's own, the speaker's notes to the slide before."""
+
 LAB = "src.md"
 """File name of a lab's source; its name is that of its folder."""
 
@@ -102,6 +108,12 @@ class Cell:
     def tags(self) -> list[str]:
         """The cell's tags."""
         return list(self.metadata.get("tags", []))
+
+    @property
+    def deck(self) -> str | None:
+        """Which of `DECK` the cell is; None: a cell of the notebook."""
+        kind = self.metadata.get("deck")
+        return None if kind is None else str(kind)
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,11 @@ class Lesson:
         return folder / language / f"{self.name}.ipynb"
 
     def cells_in(self, language: str) -> list[Cell]:
-        """Return the cells of `language`, in order."""
+        """Return the cells of the notebook of `language`, in order."""
+        return [cell for cell in self.everything_in(language) if cell.deck is None]
+
+    def everything_in(self, language: str) -> list[Cell]:
+        """Return the cells of `language`, those for the slides alone among them."""
         return [cell for cell in self.cells if cell.language in (None, language)]
 
 
@@ -207,6 +223,12 @@ def read(path: Path) -> Lesson:
                     where=where, fence=odd[0]
                 )
             )
+        if "deck" in metadata and (cell.cell_type != "markdown" or metadata["deck"] not in DECK):
+            raise LessonError(
+                _("{where}: “deck” is for Markdown, and one of: {known}.").format(
+                    where=where, known=", ".join(DECK)
+                )
+            )
         cells.append(Cell(cell.cell_type, cell.source, metadata, language, line))
     return Lesson(path, int(named["number"]), named["slug"], titles, minutes, tuple(cells))
 
@@ -266,7 +288,7 @@ def correspondence(lesson: Lesson) -> list[str]:
 def _runs(lesson: Lesson, language: str) -> list[list[Cell]]:
     """Return the Markdown cells before the first code cell, the second, …, and after the last."""
     runs: list[list[Cell]] = [[]]
-    for cell in lesson.cells_in(language):
+    for cell in lesson.everything_in(language):
         if cell.kind == "code":
             runs.append([])
         else:
@@ -650,7 +672,7 @@ def _check(lesson: Lesson, language: str, path: Path, folder: Path) -> Iterator[
     kind = " --labs" if lesson.is_lab else ""
     again = f"capas build{kind} {lesson.number:02} --lang {language}"
     where = _shown(path)
-    for cell in lesson.cells_in(language):
+    for cell in lesson.everything_in(language):
         last = cell.source.rstrip().rpartition("\n")[2]
         if cell.kind == "code" and last.endswith(";") and last.lstrip()[:1] not in "!%":
             yield _("{where}: nbval does not heed the “;” at the end: write “_ = …”.").format(

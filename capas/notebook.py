@@ -97,9 +97,11 @@ def _shared_engine(report: Callable[[str], None]) -> "Engine":
 def _engine(report: Callable[[str], None]) -> "Engine":
     """Return an engine: one that answers, or the private one, if it is installed."""
     from capas import engine
+    from capas.kit import local
     from capas.sharing import ours
 
     if found := engine.find():
+        local.up(found)
         return found
     # Opened while `capas lab` still installs an engine ($CAPAS_LAB): wait for it.
     if engine.PrivateEngine().status() == "absent" and not os.environ.get("CAPAS_LAB"):

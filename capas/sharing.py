@@ -24,8 +24,8 @@ def sharing() -> Iterator[None]:
         yield
     finally:
         if held is not None:
-            if _marker().exists() and _alone(held):
-                _stop()
+            if (_marker().exists() or _serves_found()) and _alone(held):
+                _leave()
             os.close(held)
         paths.give_back(paths.home(), but=("engine", "mirror"))
 
@@ -44,6 +44,22 @@ def keep() -> None:
 
 def _marker() -> Path:
     return paths.home() / "engine-is-shared"
+
+
+def _serves_found() -> bool:
+    """Say whether a kit is served beside an engine that is not the course's own."""
+    from capas.kit import local, using
+
+    return local.engine_kind(using.folder()) == "found"
+
+
+def _leave() -> None:
+    """Stop what nobody needs any more."""
+    from capas.kit import local
+
+    local.down("found")  # the course's own engine takes its server with it
+    if _marker().exists():
+        _stop()
 
 
 def _stop() -> None:

@@ -19,6 +19,7 @@ from capas.paths import ROOT
 
 COMMANDS = [[], ["lab"], ["test"], ["doctor"], ["clean"], ["images"], ["build"], ["engine"]]
 COMMANDS += [["engine", name] for name in ("up", "down", "status", "remove")]
+COMMANDS += [["kit"], *(["kit", name] for name in ("make", "use", "serve", "drop"))]
 
 
 def invoke(*arguments: str) -> tuple[int, str, str]:

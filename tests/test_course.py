@@ -5,10 +5,13 @@ from itertools import pairwise
 import pytest
 
 from capas import lessons
+from capas.exercises import exercises, find
+from capas.language import languages
 from capas.paths import ROOT
 from capas.show import figures
 
 COURSE = lessons.sources()
+LABS = lessons.labs()
 READMES = {"en": "README.md", "es": "README.es.md"}
 
 
@@ -48,6 +51,39 @@ def test_the_readme_names_every_lesson(language: str) -> None:
         assert f"| {lesson.number:02} | {lesson.title(language)} |" in readme
         for spoken in lesson.languages:
             assert f"(notebooks/{spoken}/{lesson.name}.ipynb)" in readme
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_a_lab_says_its_title_its_time_and_its_lesson(lab: lessons.Lesson) -> None:
+    words = {"en": "Exercise", "es": "Ejercicio"}
+    lesson = find(lab.name).lesson
+    assert lesson in {it.name for it in COURSE}
+    for language in lab.languages:
+        first = lab.cells_in(language)[0].source
+        assert first.startswith(f"# {words[language]} {lab.number} · {lab.title(language)}\n")
+        assert f"**{lab.minutes} minut" in first
+        assert f"](../../notebooks/{language}/{lesson}.ipynb)" in first
+    assert lab.languages == languages()
+    code = [cell.source for cell in lab.cells if cell.kind == "code"]
+    assert f'capas.exercise("{lab.number:02}")' in code[0]
+    assert "lab.check()" in code
+    assert "lab.hint()" in code
+
+
+@pytest.mark.parametrize("language", READMES)
+def test_the_readme_names_every_exercise(language: str) -> None:
+    readme = (ROOT / READMES[language]).read_text(encoding="utf-8")
+    for lab in LABS:
+        assert f"| {lab.number:02} | {lab.title(language)} |" in readme
+        for spoken in lab.languages:
+            assert f"(exercises/{lab.name}/lab.{spoken}.ipynb)" in readme
+
+
+def test_every_lesson_from_the_first_on_has_an_exercise() -> None:
+    assert {it.lesson for it in exercises()} >= {it.name for it in COURSE if it.number}
+    assert len(LABS) >= 14
+    assert sum(it.kind == "bug-hunt" for it in exercises()) >= 5
+    assert sum(it.kind == "project" for it in exercises()) >= 2
 
 
 def test_every_figure_is_shown_in_a_lesson() -> None:

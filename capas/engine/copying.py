@@ -1,4 +1,4 @@
-"""Stand-ins are copied to the engine's own registry mirror, so that they can be pulled from it.
+"""Stand-ins and a kit's images are copied to the engine's own mirror, to be pulled from it.
 
 Compressing what weighs some 100 MB takes half a minute, for which nobody should wait: a
 process of its own does it (`start`), which needs nobody and says nothing. It ends by itself,
@@ -75,7 +75,7 @@ class Copies:
         if self.registry is None:
             return []
         present = self.images.present(image.name)
-        if present is None or self.images.origin(image, present) != "stand-in":
+        if present is None or self.images.origin(image, present) not in ("stand-in", "kit"):
             return []
         held = self.images.read_note(image).get("mirrored", {})
         names = []

@@ -6,6 +6,7 @@ from capas.engine import cli
 from capas.engine.discovery import choice, search
 from capas.engine.model import Engine, EngineError, Report, quiet
 from capas.engine.private import PrivateEngine
+from capas.kit import local
 from capas.language import _
 
 _started: list[PrivateEngine] = []
@@ -23,6 +24,7 @@ def ensure(which: str | None = None, report: Report = quiet) -> Engine:
         engine, reasons = search(which)
         if engine:
             cli.provide(report)
+            local.up(engine)
             return engine
         if which != "auto":
             raise EngineError(_none(reasons))
@@ -36,6 +38,7 @@ def ensure(which: str | None = None, report: Report = quiet) -> Engine:
     engine = private.up(report)
     if private.started_here:
         _started.append(private)
+    local.up(engine)
     return engine
 
 

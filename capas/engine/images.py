@@ -46,6 +46,7 @@ from capas.engine.probe import MACHINES
 from capas.engine.sentences import reason
 from capas.engine.stand_ins import LABEL, RECIPE, StandIn
 from capas.engine.steps import GivenUp
+from capas.kit import local
 from capas.language import _
 
 __all__ = [
@@ -169,6 +170,8 @@ class Images:
             self.mirror = Mirror(self.home, private.prefix, private.run_folder)
         self.classroom, _tls = classroom()
         """``host:port`` of the classroom's mirror, or nothing."""
+        self.kit = local.using_here(self.home)
+        """The kit that this machine uses, or None."""
 
     # --- what is asked of it --------------------------------------------------------------
 
@@ -331,12 +334,24 @@ class Images:
         present = self.present(image.name)
         if present is None:
             return False
+        origin = self.origin(image, present)
+        if origin != "local" and (present.labels or {}).get(local.LABEL) != self.asks(image):
+            return False  # its pip, npm and apt ask elsewhere than they should by now
         if (present.labels or {}).get(LABEL) != image.name:
             return True
         note = self.read_note(image)
-        if note.get("id") == present.id and note.get("origin") == "mirror":
+        if note.get("id") == present.id and note.get("origin") in ("mirror", "kit"):
             return True  # somebody else's stand-in, with their certificates
         return self.is_of_this_recipe(image, present)
+
+    def in_kit(self, image: BaseImage) -> bool:
+        """Whether the kit that this machine uses has it, for this engine's processor."""
+        return self.kit is not None and self.kit.has(image, self.machine)
+
+    def asks(self, image: BaseImage) -> str | None:
+        """Return what the label `local.LABEL` of the image is to say; None: it is to have none."""
+        tells = self.kit is not None and self.in_kit(image) and self.kit.tells(image)
+        return self.kit.mark if self.kit and tells else None
 
     def is_of_this_recipe(self, image: BaseImage, present: Image) -> bool:
         """Whether it is a stand-in as one would be made now."""
@@ -363,10 +378,15 @@ class Images:
 
     def _lack(self, image: BaseImage, present: Image | None = None) -> str | None:
         """Return the sentence for an image without this machine's own CAs, if it needs them."""
-        if not self.certificates or not image.certificates:
-            return None
         present = present or self.present(image.name)
         if present is None:
+            return None
+        if self.asks(image) and (present.labels or {}).get(local.LABEL) != self.asks(image):
+            return _(
+                "{image} was here before and is left as it is: pip, npm and apt in it do not ask "
+                "the kit. `docker rmi {image}` and then `capas images {image}` bring one that does."
+            ).format(image=image.name)
+        if not self.certificates or not image.certificates:
             return None
         variables = present.attrs.get("Config", {}).get("Env") or []
         if any(variable.startswith("SSL_CERT_FILE=") for variable in variables):
@@ -517,6 +537,12 @@ class Images:
         """Take a name away, with the image when it was the last one."""
         with contextlib.suppress(ImageNotFound, APIError):
             self.client.images.remove(name, noprune=False)
+
+    def drop_nameless(self, identity: str) -> None:
+        """Remove an image that nothing names any more, unless something needs it."""
+        present = self.present(identity)
+        if present is not None and not present.tags:
+            self.untag(identity)
 
     def _untag(self, image: BaseImage, present: Image) -> None:
         for name in image.aliases:

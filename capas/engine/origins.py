@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from typing import Literal
 
-Origin = Literal["hub", "mirror", "stand-in", "local"]
+Origin = Literal["hub", "mirror", "stand-in", "kit", "local"]
 """Where an image is from: ``local`` was there before the course."""
 
 HUB = "https://registry-1.docker.io/v2/"

@@ -29,6 +29,7 @@ from urllib.parse import unquote
 
 from capas import paths
 from capas.engine.model import EngineError, Report, quiet
+from capas.kit import using
 from capas.language import _
 
 OLDEST = (26, 1)
@@ -37,6 +38,9 @@ PLUGINS = ("compose", "buildx")
 """What the docker command needs beside itself."""
 COMPLETE = ".complete"
 """A file in an unpacked folder that names its packages."""
+
+_EVERYWHERE = ("apt", "base-files", "bash", "dpkg", "perl-base", "python3", "util-linux")
+"""Packages that every machine of the course has, with what they need."""
 
 APT_DIRECTORY = Path("/etc/apt")
 OS_RELEASE = Path("/etc/os-release")
@@ -179,19 +183,27 @@ def _kept(store: Path, names: Sequence[str]) -> Path:
 
 
 def fetch(
-    names: Sequence[str], report: Report = quiet, title: str = "", *, dependencies: bool = False
+    names: Sequence[str],
+    report: Report = quiet,
+    title: str = "",
+    *,
+    dependencies: bool = False,
+    bare: bool = False,
 ) -> list[Path]:
     """Return the .deb files of the packages, fetched and verified where they are not yet here.
 
     A name that ends in ``*`` stands for the package that it depends on whose name begins so:
     ``linux-image-cloud-amd64/linux-image-*`` for the kernel that this release has today.
+    With `bare`, dependencies are those of a machine that has little more than Python.
     """
     system = release()
+    if kept := _in_kit(system, names):
+        return kept
     store = cache()[0]
     debs = store / "debs"
     debs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="apt-", dir=store) as apt_folder:
-        apt = _Apt(Path(apt_folder), system)
+        apt = _Apt(Path(apt_folder), system, bare)
         report(_("Asking for the package lists…"))
         apt.update()
         names = [apt.needed(*name.split("/")) if "/" in name else name for name in names]
@@ -203,6 +215,20 @@ def fetch(
             report(_("Fetching {what} ({size} MB)…").format(what=what, size=round(size)))
             apt.download(missing, debs)
     return [debs / file.name for file in wanted]
+
+
+def _in_kit(system: Release, names: Sequence[str]) -> list[Path]:
+    """Return the files of the packages out of the kit that this machine uses; none, where it
+    lacks one. What a kit has for a name includes what that needs where `unpack` asks for it."""
+    kit = using.in_use()
+    if kit is None:
+        return []
+    known = kit.contents.get("packages").get(using.distribution(system.codename), {})
+    if not all(name in known for name in names):
+        return []
+    paths_ = dict.fromkeys(file for name in names for file in known[name])
+    files = [kit.folder / file for file in paths_]
+    return files if all(file.exists() for file in files) else []
 
 
 def tool(name: str, report: Report = quiet) -> Path:
@@ -274,8 +300,9 @@ class _File:
 class _Apt:
     """apt-get with private lists, cache and configuration; the machine's keys and proxies."""
 
-    def __init__(self, folder: Path, system: Release) -> None:
+    def __init__(self, folder: Path, system: Release, bare: bool = False) -> None:
         self.folder = folder
+        self._bare = bare
         for name in ("lists/partial", "archives/partial", "empty", "sources.d"):
             (folder / name).mkdir(parents=True)
         (folder / "sources.d/capas.sources").write_text(_sources(system))
@@ -302,6 +329,9 @@ class _Apt:
             'Acquire::http::Timeout "10";',
             'Acquire::https::Timeout "10";',
         ]
+        if bare:  # as if nothing were installed
+            (folder / "status").touch()
+            lines.append(f'Dir::State::status "{folder / "status"}";')
         (folder / "apt.conf").write_text("\n".join(lines) + "\n")
 
     def update(self) -> None:
@@ -329,6 +359,10 @@ class _Apt:
             install = ["apt-get", "-qq", "install", "--no-install-recommends", "--reinstall"]
             output = self._run([*install, "--print-uris", *names])
             names = [match["name"].split("_")[0] for match in pattern.finditer(output)]
+            if self._bare:
+                output = self._run([*install, "--print-uris", *_EVERYWHERE])
+                there = {match["name"].split("_")[0] for match in pattern.finditer(output)}
+                names = [name for name in names if name not in there]
         output = self._run(["apt-get", "-qq", "download", "--print-uris", *names])
         for match in pattern.finditer(output):
             file = match["name"]

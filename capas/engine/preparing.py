@@ -25,6 +25,7 @@ from capas.engine.origins import Origin
 from capas.engine.sentences import is_full, last_words, no_folder, no_room, short
 from capas.engine.stand_ins import LABEL
 from capas.engine.steps import GivenUp, StepFailed, Steps
+from capas.kit import local
 from capas.language import _
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ class Preparing:
 
     def _pull(self, image: BaseImage) -> None:
         images = self.images
-        if images.classroom or images.hub_is_reached or self._mirrored(image):
+        places = images.in_kit(image) or images.classroom or images.hub_is_reached
+        if places or self._mirrored(image):
             with images.lock(image):
                 if images.is_current(image) or self._pulled(image):
                     return
@@ -170,11 +172,16 @@ class Preparing:
             )
         )
         before: Image | None = None
+        loaded = ""
         done = False
         try:
             before = images.present(reference)
-            steps.run(images.docker, "pull", "--quiet", reference)
+            if origin == "kit":
+                self._load(image, steps, reference)
+            else:
+                steps.run(images.docker, "pull", "--quiet", reference)
             pulled = images.client.images.get(reference)
+            loaded = str(pulled.id)
             if origin == "hub" and (pulled.labels or {}).get(LABEL) == image.name:
                 origin = "stand-in"  # the engine's own mirror has answered in Docker Hub's place
             # Back from the engine's own mirror comes what was made here; it may be outdated.
@@ -194,12 +201,26 @@ class Preparing:
             if reference not in image.names:
                 if before is None:
                     images.untag(reference)
+                if origin == "kit" and loaded:
+                    images.drop_nameless(loaded)
             elif not done:
                 images.give_back(reference, before)
         return done
 
+    def _load(self, image: BaseImage, steps: Steps, reference: str) -> None:
+        """Load an image of the kit under a passing name."""
+        assert self.images.kit
+        file = self._own_folder(image) / "image.tar"
+        try:
+            self.images.kit.archive(image, reference, file)
+            steps.run(self.images.docker, "load", "--quiet", "--input", file)
+        finally:
+            file.unlink(missing_ok=True)
+
     def _places(self, image: BaseImage) -> Iterator[tuple[Origin, str, str]]:
         """Give origin, reference and words for each place that may have it, best first."""
+        if self.images.in_kit(image):
+            yield "kit", f"capas-kit/{image.name}", _("the kit")
         if self.images.hub_is_reached:
             yield "hub", image.reference, "Docker Hub"
             if image.reference != image.name:
@@ -305,19 +326,25 @@ class Preparing:
         images = self.images
         if origin != "stand-in" and image.certificates and images.certificates:
             source = self._with_certificates(image, steps, source)
+        if images.asks(image):
+            source = self._with_kit(image, steps, source)
         command = [*image.check]
         options = ["--rm", "--pull=never", "--network=none", "--label=capas=check"]
         if command:
             options.append(f"--entrypoint={command.pop(0)}")
         steps.run(images.docker, "run", *options, source, *command)
+        before = images.present(image.name)
         labels = images.client.images.get(source).labels or {}
         identity = images.tag(image, source, aliases=labels.get(LABEL) == image.name)
+        if before is not None and before.id != identity and origin == "kit":
+            images.drop_nameless(str(before.id))
         seconds = time.monotonic() - started
         images.note(image, origin=origin, id=identity, seconds=round(seconds, 1))
+        words = {"hub": "Docker Hub", "mirror": _("mirror"), "kit": _("kit")}
         images.say(
             _("{image}: ready ({origin}, {seconds:.0f} s)").format(
                 image=image.name,
-                origin={"hub": "Docker Hub", "mirror": _("mirror")}.get(origin, _("stand-in")),
+                origin=words.get(origin, _("stand-in")),
                 seconds=seconds,
             )
         )
@@ -336,6 +363,24 @@ class Preparing:
         stand_ins.normalise(folder)
         variables = stand_ins.env_line(certificates.variables(own))
         (folder / "Dockerfile").write_text(f"FROM {tag}\nCOPY root/ /\n{variables}")
+        steps.run(self.images.docker, "build", "--quiet", "--tag", tag, str(folder))
+        return tag
+
+    def _with_kit(self, image: BaseImage, steps: Steps, source: str) -> str:
+        """Derive an image whose pip, npm and apt ask the kit; return its passing name."""
+        kit = self.images.kit
+        assert kit
+        tag = self.images.passing(image)
+        self.images.client.images.get(source).tag(*tag.rsplit(":", 1))
+        folder = self._own_folder(image) / "kit"
+        for path, text in kit.settings().items():
+            (folder / "root" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "root" / path).write_text(text)
+        stand_ins.normalise(folder)
+        (folder / "Dockerfile").write_text(
+            f"FROM {tag}\nCOPY root/ /\nLABEL {local.LABEL}={kit.mark}\n"
+            + stand_ins.env_line(kit.variables())
+        )
         steps.run(self.images.docker, "build", "--quiet", "--tag", tag, str(folder))
         return tag
 

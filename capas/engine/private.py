@@ -45,7 +45,7 @@ _SHARED = ("/run/containerd/s", "/run/containerd", "/run/docker/plugins", "/run/
 _HELPERS = ("containerd-shim-runc-v2", "docker-proxy", "runc")
 
 _KEPT = (
-    *("engine", "mirror", "cli", "tools", "docker", "images", "locks", "log", "tmp"),
+    *("engine", "mirror", "cli", "tools", "docker", "images", "kit", "locks", "log", "tmp"),
     *("engine-users.lock", "engine-is-shared", "cli.lock", "tools.lock"),
 )
 """What the course keeps in a home; there are also the user's JupyterLab settings (jupyter)."""

@@ -107,7 +107,7 @@ class Container:
     def next_probe(self, seconds: float = 60) -> int:
         """Wait for a run of its health check that begins from now on; return its exit code.
 
-        -1: it did not end in its time, or there was none in so many seconds.
+        -1: it did not end in its time, there was none in so many seconds, or the container ended.
         """
         seen = {probe["Start"] for probe in self.probes()}
 
@@ -115,8 +115,9 @@ class Container:
             return [probe["ExitCode"] for probe in self.probes() if probe["Start"] not in seen]
 
         # The first new one may have begun before.
-        if self.until(lambda it: len(new()) > 1, seconds):
-            return int(new()[-1])
+        self.until(lambda it: len(new()) > 1 or not it.running, seconds)
+        if len(codes := new()) > 1:
+            return int(codes[-1])
         return -1
 
     def logs(self, *, errors: bool = True) -> str:
@@ -228,7 +229,23 @@ class Container:
         return Wrong("exits", code=state["ExitCode"], line=self.last_line())
 
     def processes(self) -> list[Process]:
-        """Return the programs that run in it now."""
+        """Return the programs that run in it now: at least one.
+
+        Raises `Wrong` ("exits") when it has ended: that nothing runs there proves nothing.
+        """
+        found: list[Process] = []
+
+        def seen(it: Container) -> bool:
+            found[:] = it._listed()
+            return bool(found) or not it.running
+
+        if not self.until(seen, 20):
+            raise RuntimeError("the processes of a container that runs could not be listed")
+        if not found:
+            raise self._gone()
+        return found
+
+    def _listed(self) -> list[Process]:
         found = []
         for line in self._bench.beside(self, _PROCESSES, pid=True).splitlines():
             pid, state, parent, uid, command = line.split("\t")

@@ -98,7 +98,9 @@ class Stack:
         Those without a name go, too: no container would ever get them again, nor do we find them.
         """
         client = self._bench.client
-        project = {"label": f"com.docker.compose.project={self.name}"}
+        project: dict[str, str | list[str] | bool] = {
+            "label": f"com.docker.compose.project={self.name}"
+        }
         mounts = [
             mount
             for container in client.containers.list(all=True, filters=project)

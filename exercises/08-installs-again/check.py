@@ -67,7 +67,7 @@ def edited(bench: Bench, changes: dict[str, str]) -> Image:
 
 
 def answers(bench: Bench) -> None:
-    answer = bench.run(bench.once(image), publish=[3000]).get(port=3000)
+    answer = bench.run(bench.once(image), publish=[3000]).get(port=3000, patience=60)
     if answer.status >= 400 or "<h1>Tortilla" not in answer.body:
         raise NotYet
 

@@ -91,7 +91,9 @@ def honest(bench: Bench) -> None:
     app = bench.once(service)
     if app.health == "none":
         raise Wrong("no-healthcheck")
-    if not app.until(lambda it: it.health == "healthy", 30):
+    app.until(lambda it: it.health != "starting" or not it.running, 30)
+    if app.next_probe() and app.next_probe():  # a busy machine gets a second chance
+        app.get()  # or has it ended?
         raise Wrong("health-always-bad", said=" ".join(it["Output"] for it in app.probes()[-1:]))
     app.run(["sh", "-c", ORDERS], user="root")
     if app.get("/health").status == 200:

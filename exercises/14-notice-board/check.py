@@ -143,7 +143,9 @@ def operable(bench: Bench) -> None:
     server = bench.once(second)
     if server.health == "none":
         raise Wrong("no-healthcheck")
-    if not server.until(lambda it: it.health == "healthy", 30):
+    server.until(lambda it: it.health != "starting" or not it.running, 30)
+    if server.next_probe() and server.next_probe():  # a busy machine gets a second chance
+        server.get(port=PORT)  # or has it ended?
         raise Wrong("health-always-bad", said=" ".join(it["Output"] for it in server.probes()[-1:]))
     server.run(["rm", "-rf", "/data/inbox", "/data/pages"], user="root")
     if server.get("/health", port=PORT).status == 200:

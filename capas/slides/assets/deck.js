@@ -1,0 +1,55 @@
+// Fits each slide's text, starts Reveal.js, and switches dark and light by the key T.
+(() => {
+  const root = document.documentElement;
+  const printing = new URLSearchParams(location.search).has("print");
+  const kept = {
+    get: () => { try { return localStorage.getItem("capas-theme"); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem("capas-theme", value); } catch { /* a private window */ } },
+  };
+  const theme = printing ? "light" : new URLSearchParams(location.search).get("theme") ?? kept.get();
+  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+
+  const toggle = () => {
+    const dark = getComputedStyle(root).colorScheme === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    kept.set(root.dataset.theme);
+  };
+
+  // As large as fits; below the smallest size no text gets smaller any more (deck.css). Larger
+  // than usual only while no line of code or output breaks for it.
+  const sizes = Array.from({ length: 25 }, (_, step) => 0.64 + 0.03 * step);
+  const fit = (section) => {
+    const content = section.querySelector(".content");
+    const code = [...section.querySelectorAll("pre")];
+    const set = (size) => section.style.setProperty("--fit", size.toFixed(2));
+    set(1);
+    const usual = code.map((pre) => pre.clientHeight);
+    const fits = (size) => {
+      set(size);
+      return content.scrollHeight <= content.clientHeight + 1 && content.scrollWidth <= content.clientWidth + 1
+        && (size <= 1 || code.every((pre, n) => pre.clientHeight <= usual[n] * size + 2));
+    };
+    let [low, high] = [0, sizes.length - 1]; // low: fits, or is the smallest
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (fits(sizes[middle])) low = middle;
+      else high = middle - 1;
+    }
+    set(sizes[low]);
+  };
+  document.body.classList.add("measuring");
+  document.querySelectorAll(".slides > section").forEach(fit);
+  document.body.classList.remove("measuring");
+  if (printing) { // on paper there is no show: slide after slide, a page each
+    document.body.classList.add("printing");
+    return;
+  }
+
+  Reveal.initialize({
+    width: 1280, height: 720, margin: 0, center: false, hash: true, controls: false,
+    progress: true, transition: "none", backgroundTransition: "none",
+    help: true, plugins: [RevealNotes],
+    keyboard: { 84: toggle },
+  });
+  Reveal.registerKeyboardShortcut("T", root.lang === "es" ? "Oscuro o claro" : "Dark or light");
+})();
