@@ -379,6 +379,7 @@ def test_dashboard(page: "Page", engine: Engine) -> None:
     wait_until(lambda: status() == "paused", "paused")
     row.get_by_text("paused").wait_for()
     page.mouse.move(1, 1)  # what is pointed at tells its command, too
+    dash.get_by_label("Names that begin with").focus()
     unpause = row.get_by_role("button", name=f"unpause {first.name}")
     unpause.focus()
     assert f"docker unpause {first.name}" in dash.locator(".said").inner_text()
@@ -390,7 +391,7 @@ def test_dashboard(page: "Page", engine: Engine) -> None:
     assert focused(page).startswith("Images")
     dash.get_by_role("tab", name="Images", selected=True).wait_for()
     dash.get_by_role("tab", name="Networks").click()
-    dash.get_by_role("row", name=f"{PROJECT}_default").wait_for()
+    dash.get_by_role("tabpanel").get_by_role("row", name=f"{PROJECT}_default").wait_for()
     dash.get_by_role("tab", name="Containers").click()
     # Removing asks once more; what is removed is gone.
     remove = row.get_by_role("button", name=f"remove {first.name}")

@@ -60,7 +60,8 @@ function render({ model, el }) {
   const meaning = make("p", { className: "meaning" });
   meaning.setAttribute("role", "status");
   const remarks = make("ul", { className: "remarks" });
-  remarks.setAttribute("role", "status");
+  const noticed = make("div", {}, remarks); // a list that is a status would be no list
+  noticed.setAttribute("role", "status");
   const copy = make("button", { type: "button", textContent: words.copy });
   copy.onclick = async () => {
     try {
@@ -81,7 +82,7 @@ function render({ model, el }) {
     choices,
     line,
     meaning,
-    remarks,
+    noticed,
     make("div", { className: "row" }, copy),
     make("label", { style: "display: block; margin-top: 10px" }, words.own, own),
   );
