@@ -708,6 +708,9 @@ def _check(lesson: Lesson, language: str, path: Path, folder: Path) -> Iterator[
     quiz = folder / "quizzes" / f"{lesson.name}.yaml"
     if quiz.exists():
         source += quiz.read_text(encoding="utf-8")
+    if lesson.is_lab:  # the files that it shows
+        for file in sorted(lesson.path.with_name("start").rglob("*")):
+            source += file.read_text(encoding="utf-8", errors="ignore") if file.is_file() else ""
     for count, ran in enumerate(_code(built), start=1):
         tags = ran.metadata.get("tags", [])
         if ran.execution_count != count:
