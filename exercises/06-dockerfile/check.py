@@ -13,7 +13,9 @@ def image(bench: Bench) -> Image:
 
 
 def service(bench: Bench) -> Container:
-    return bench.run(bench.once(image), publish=[8000])
+    web = bench.run(bench.once(image), publish=[8000])
+    web.get()  # where nobody answers, no other check need wait for it
+    return web
 
 
 def built(bench: Bench) -> None:

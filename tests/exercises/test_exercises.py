@@ -1,7 +1,8 @@
 """Every exercise: what is begun fails, our solution passes, known mistakes meet their hints."""
 
 import re
-import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,27 +18,59 @@ from tests.exercises.variants import EXERCISES, Variant, left_by, variants
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(scope="module", autouse=True)
-def images_are_there(engine: Engine) -> None:
-    images.ensure(engine, [*{name for it in EXERCISES for name in it.images}, "busybox"])
+AT_ONCE = 2
+"""Checks mostly wait for an engine: two of them at once take less time than one by one."""
 
 
-def verdict(exercise: Exercise, engine: Engine, files: Path) -> Verdict:
-    if exercise.vm:
-        try:
-            vm.prepare()
-        except vm.VmError as error:
-            pytest.skip(str(error))
+def judged(engine: Engine, answer: Variant, folder: Path) -> tuple[Verdict, list[str]]:
+    """Return the verdict on an answer, and what its check has left on the engine."""
     identity = uuid4().hex[:10]
-    found = judge(exercise, engine, files, identity=identity)
-    assert left_by(engine, identity) == []
-    assert "broken" not in {outcome.state for outcome in found.outcomes}, found
-    for _title, _state, says in found.rows():
-        assert not re.search(r"{\w+}", says), says
-    return found
+    found = judge(answer.exercise, engine, answer.make(folder), identity=identity)
+    return found, left_by(engine, identity)
 
 
-EACH = [pytest.param(it, id=it.name, marks=[pytest.mark.vm] if it.vm else []) for it in EXERCISES]
+Verdicts = Callable[[Variant], Verdict]
+
+
+@pytest.fixture(scope="module")
+def verdict(
+    request: pytest.FixtureRequest, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Verdicts]:
+    """Give what judges an answer; those of the tests to come are judged meanwhile."""
+    images.ensure(engine, [*{name for it in EXERCISES for name in it.images}, "busybox"])
+    place = tmp_path_factory.mktemp("answers")
+    wanted: list[Variant] = [
+        item.callspec.params["answer"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == request.path
+        if hasattr(item, "callspec") and "answer" in item.callspec.params
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        judging = {
+            str(answer): pool.submit(judged, engine, answer, place / str(answer))
+            for answer in wanted
+            if not answer.exercise.vm  # whose start, a fork, is not for a thread
+        }
+
+        def give(answer: Variant) -> Verdict:
+            if answer.exercise.vm:
+                try:
+                    vm.prepare()
+                except vm.VmError as error:
+                    pytest.skip(str(error))
+                found, left = judged(engine, answer, place / str(answer))
+            else:
+                found, left = judging[str(answer)].result()
+            assert left == []
+            assert "broken" not in {outcome.state for outcome in found.outcomes}, found
+            for _title, _state, says in found.rows():
+                assert not re.search(r"{\w+}", says), says
+            return found
+
+        try:
+            yield give
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def answers(kind: str) -> list[object]:
@@ -48,33 +81,31 @@ def answers(kind: str) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("exercise", EACH)
-def test_what_is_begun_is_not_done(exercise: Exercise, engine: Engine, tmp_path: Path) -> None:
-    begun = Path(shutil.copytree(exercise.start, tmp_path / "files"))
-    found = verdict(exercise, engine, begun)
+@pytest.mark.parametrize("answer", answers("start"))
+def test_what_is_begun_is_not_done(answer: Variant, verdict: Verdicts) -> None:
+    found = verdict(answer)
     assert not found.passed
-    if exercise.kind == "bug-hunt":  # there, the mistake is known
+    if answer.exercise.kind == "bug-hunt":  # there, the mistake is known
         assert found.hints
 
 
-@pytest.mark.parametrize("exercise", EACH)
-def test_the_solution_passes(exercise: Exercise, engine: Engine, tmp_path: Path) -> None:
-    solved = Path(shutil.copytree(exercise.solution, tmp_path / "files"))
-    found = verdict(exercise, engine, solved)
+@pytest.mark.parametrize("answer", answers("solution"))
+def test_the_solution_passes(answer: Variant, verdict: Verdicts) -> None:
+    found = verdict(answer)
     assert found.passed, found
     assert not found.advice, found
 
 
 @pytest.mark.parametrize("answer", answers("wrong"))
-def test_a_mistake_meets_its_hint(answer: Variant, engine: Engine, tmp_path: Path) -> None:
-    found = verdict(answer.exercise, engine, answer.make(tmp_path / "files"))
+def test_a_mistake_meets_its_hint(answer: Variant, verdict: Verdicts) -> None:
+    found = verdict(answer)
     assert not found.passed
     assert found.hints[:1] == [answer.hint], found
 
 
 @pytest.mark.parametrize("answer", answers("right"))
-def test_another_right_answer_passes(answer: Variant, engine: Engine, tmp_path: Path) -> None:
-    found = verdict(answer.exercise, engine, answer.make(tmp_path / "files"))
+def test_another_right_answer_passes(answer: Variant, verdict: Verdicts) -> None:
+    found = verdict(answer)
     assert found.passed, found
 
 

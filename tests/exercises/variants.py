@@ -24,16 +24,18 @@ class Variant:
 
     exercise: Exercise
     name: str
-    patch: Path | None
-    hint: str | None
-    """The hint that it must meet first; None: it is right."""
+    base: Path
+    """Folder of the files that the patch is made for."""
+    patch: Path | None = None
+    hint: str | None = None
+    """The hint that it must meet first; None: it is right, or only begun."""
 
     def __str__(self) -> str:
         return f"{self.exercise.name}-{self.name}"
 
     def make(self, folder: Path) -> Path:
         """Write the answer's files into a new folder and return it."""
-        shutil.copytree(self.exercise.solution, folder)
+        shutil.copytree(self.base, folder)
         if self.patch:
             # Outside of any repository: the answer's own folder is the top.
             done = subprocess.run(
@@ -48,12 +50,15 @@ class Variant:
 
 
 def variants(kind: str) -> list[Variant]:
-    """Return the answers of a kind, "wrong" or "right", of all exercises."""
+    """Return the answers of a kind ("start", "solution", "wrong", "right") of all exercises."""
+    if kind in ("start", "solution"):
+        return [Variant(it, kind, it.folder / kind) for it in EXERCISES]
     found = []
     for exercise in EXERCISES:
         for patch in sorted((HERE / exercise.name / kind).glob("*.patch")):
             hint = patch.stem.split(".")[0] if kind == "wrong" else None
-            found.append(Variant(exercise, f"{kind}-{patch.stem}", patch, hint))
+            name = f"{kind}-{patch.stem}"
+            found.append(Variant(exercise, name, exercise.solution, patch, hint))
     return found
 
 

@@ -1,7 +1,6 @@
 """Submissions that mean harm: reported as such, harmless to the grader, gone afterwards."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -9,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from capas.engine import Engine, images
-from capas.exercises import Limits, Verdict
+from capas.exercises import Limits, Verdict, judge
 from capas.exercises.catalogue import find
 from capas.exercises.limits import MB, build_group
 from capas.grading import worker
@@ -45,14 +44,13 @@ def judged(
     engine: Engine,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    exercise: str = NAME,
     seconds: float = 90,
     **limits: object,
 ) -> Verdict:
     monkeypatch.setenv("CAPAS_ENGINE", engine.host)
     own = replace(TIGHT, **limits)  # type: ignore[arg-type]
     identity = uuid4().hex[:10]
-    found = worker.run(exercise, pack(folder), own, seconds, identity)
+    found = worker.run(NAME, pack(folder), own, seconds, identity)
     assert left_by(engine, identity) == []
     assert json.loads(json.dumps(found)) == found
     return Verdict.from_dict(found)
@@ -101,7 +99,6 @@ def test_endless_output_of_a_container(
     loud = FROM + 'CMD ["yes", "a line that never ends to be written"]\n'
     found = judged(engine, dockerfile(tmp_path / "a", loud), monkeypatch)
     assert found.hints == ["no-answer"]
-    assert found.seconds < 60
 
 
 @pytest.mark.parametrize("where", ["build", "container"])
@@ -142,21 +139,14 @@ REACHING_OUT = {
 
 
 @pytest.mark.parametrize("lines", REACHING_OUT.values(), ids=REACHING_OUT.keys())
-def test_a_compose_file_that_reaches_out(
-    lines: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compose = next(e for e in ("09", "10", "15") if _has(e))
-    exercise = find(compose)
-    folder = Path(shutil.copytree(exercise.solution, tmp_path / "a"))
-    for path in folder.glob("*compose*.y*ml"):
-        path.unlink()
-    (folder / "compose.yaml").write_text(f"services:\n  web:\n    image: redis:8\n{lines}")
-    found = judged(engine, folder, monkeypatch, exercise.name)
+def test_a_compose_file_that_reaches_out(lines: str, engine: Engine, tmp_path: Path) -> None:
+    exercise = find("09")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "compose.yaml").write_text(f"services:\n  web:\n    image: redis:8\n{lines}")
+    identity = uuid4().hex[:10]
+    found = judge(exercise, engine, tmp_path / "a", limits=TIGHT, identity=identity)
+    assert left_by(engine, identity) == []
     assert found.hints[:1] == ["refused"]
-
-
-def _has(number: str) -> bool:
-    return any(Path(__file__).parents[2].glob(f"exercises/{number}-*/exercise.yaml"))
 
 
 def test_an_image_that_ignores_sigterm(
