@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -40,7 +41,7 @@ def verdict(
     images.ensure(engine, [*{name for it in EXERCISES for name in it.images}, "busybox"])
     place = tmp_path_factory.mktemp("answers")
     wanted: list[Variant] = [
-        item.callspec.params["answer"]
+        cast("Variant", item.callspec.params["answer"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path
         if hasattr(item, "callspec") and "answer" in item.callspec.params
