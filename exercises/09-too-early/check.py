@@ -70,6 +70,10 @@ def diagnosis(stack: Stack, wrong: Wrong) -> Wrong:
         if re.search(r"localhost|127\.0\.0\.|::1", line):
             return Wrong("asks-itself", line=line)
         return Wrong("service-ends", service=WEB, code=web.state["ExitCode"], line=line)
+    # Compose started web only when the store's health check was content: with a store not ready.
+    depends = stack.service(WEB).get("depends_on") or {}
+    if (depends.get(STORE) or {}).get("condition") == "service_healthy":
+        return Wrong("health-lies")
     return Wrong("too-early", line=line)
 
 
