@@ -108,7 +108,7 @@ def lives(bench: Bench) -> None:
         now = float(before["uptime"])
         pairs = zip(numbers(first, before), numbers(later.body, before), strict=False)
         # A page that is written anew now and then may be some seconds old.
-        return any(old < new and now - 15 < new < now + 15 for old, new in pairs)
+        return any(old < new and max(now - 15, now / 2) < new < now + 15 for old, new in pairs)
 
     if not found.until(grown, PATIENCE):
         told = probe(found)
@@ -120,7 +120,8 @@ def lives(bench: Bench) -> None:
 
 
 def numbers(body: str, told: dict[str, str]) -> list[float]:
-    """Return the numbers of a page, but for those in the names of machine and kernel."""
+    """Return the numbers of a page, but for times of day and the names of machine and kernel."""
     for what in ("name", "kernel"):
         body = body.replace(told.get(what) or " ", " ")
+    body = re.sub(r"\d+(?::\d+)+", " ", body)
     return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", body)]
