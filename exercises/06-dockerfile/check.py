@@ -40,8 +40,7 @@ def named(bench: Bench) -> None:
 
 
 def unprivileged(bench: Bench) -> None:
-    users = bench.once(service).processes()
-    if any(process.uid == 0 for process in users):
+    if bench.once(service).runs_as_root():
         raise Wrong("runs-as-root")
 
 

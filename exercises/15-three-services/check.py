@@ -102,7 +102,7 @@ def private(bench: Bench) -> None:
     for port in stack.service("app").get("ports") or []:
         if port.get("host_ip") not in ("127.0.0.1", "::1"):
             bench.advise("every-address")
-    if any(process.uid == 0 for process in stack.container("app").processes()):
+    if stack.container("app").runs_as_root():
         raise Wrong("runs-as-root")
 
 
