@@ -4,6 +4,7 @@ import contextlib
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -86,9 +87,12 @@ def test_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ensure()
         return str(refused.value)
 
+    monkeypatch.setattr(shutil, "which", lambda name, **_more: f"/usr/bin/{name}")
     sentence = as_nobody(try_it)
     assert re.search(r"`sudo CAPAS_HOME=/\S+/capas /\S+/capas engine up`", sentence)
     assert "\n" not in sentence
+    monkeypatch.setattr(shutil, "which", lambda name, **_more: None)
+    assert "no sudo here: ask who administers" in as_nobody(try_it)
     assert not (tmp_path / "capas").exists()
 
 

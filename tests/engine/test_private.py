@@ -152,7 +152,9 @@ def test_engine_that_sudo_started(up: Machine) -> None:
             pytest.skip("another user may not read this checkout")
         home = Path(outer) / "capas"
         up.run("chown", "65534:65534", outer)
-        env = {"CAPAS_HOME": str(home), "HOME": outer, "PATH": "/usr/bin:/bin"}
+        (Path(outer) / "bin").mkdir()
+        (Path(outer) / "bin/sudo").touch(0o755)  # one that is only looked for
+        env = {"CAPAS_HOME": str(home), "HOME": outer, "PATH": f"{outer}/bin:/usr/bin:/bin"}
         sudo = {"SUDO_USER": "nobody", "SUDO_UID": "65534", "SUDO_GID": "65534"}
 
         def as_user(expression: str) -> Any:
