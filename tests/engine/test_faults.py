@@ -91,7 +91,9 @@ def test_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = as_nobody(try_it)
     assert re.search(r"`sudo CAPAS_HOME=/\S+/capas /\S+/capas engine up`", sentence)
     assert "\n" not in sentence
-    monkeypatch.setattr(shutil, "which", lambda name, **_more: None)
+    monkeypatch.setattr(
+        shutil, "which", lambda name, **_more: None if name == "sudo" else f"/usr/bin/{name}"
+    )
     assert "no sudo here: ask who administers" in as_nobody(try_it)
     assert not (tmp_path / "capas").exists()
 
