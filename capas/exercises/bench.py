@@ -20,7 +20,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from capas.clean import LABEL
-from capas.engine import Engine
+from capas.engine import Engine, cgroups
 from capas.engine.catalogue import catalogue
 from capas.exercises import commands
 from capas.exercises.commands import Done
@@ -184,7 +184,7 @@ class Bench:
         words = ["build", "--iidfile", str(number), "--progress", "plain"]
         for key, value in self.labels.items():
             words += ["--label", f"{key}={value}"]
-        if group := build_group(self.engine, self.limits):
+        if group := build_group(self.engine, self.limits, _group(self._id)):
             words += ["--cgroup-parent", group]
         if not self.limits.packages:
             words += ["--network", "none"]
@@ -482,6 +482,11 @@ def _ran(report: str) -> tuple[str, ...]:
     return tuple(step for number, step in steps.items() if number not in cached)
 
 
+def _group(identity: str) -> str:
+    """Return the name of the control group of a bench's builds."""
+    return f"{LABEL}-check-{identity}"
+
+
 def sweep(client: DockerClient, identity: str) -> None:
     """Remove all that a bench has made on an engine."""
     mine = {"label": f"{LABEL}.check={identity}"}
@@ -497,6 +502,7 @@ def sweep(client: DockerClient, identity: str) -> None:
         remove(api.remove_network, network["Id"])
     for volume in api.volumes(filters=mine)["Volumes"] or []:
         remove(api.remove_volume, volume["Name"])
+    cgroups.forget(_group(identity))
     for image in api.images(all=True, filters=mine):
         for name in [*(image.get("RepoTags") or []), image["Id"]]:
             if LABEL in name or name == image["Id"]:

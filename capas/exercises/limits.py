@@ -17,8 +17,6 @@ from capas.engine.cgroups import ROOT
 from capas.language import _
 
 MB = 2**20
-BUILDS = "capas-checks"
-"""The control group of all builds of checks."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,11 @@ class Limits:
         }
 
 
-def build_group(engine: Engine, limits: Limits) -> str:
-    """Return the control group for the steps of builds, with its limits set; else nothing.
+def build_group(engine: Engine, limits: Limits, name: str) -> str:
+    """Return a control group for the steps of builds, with its limits set; else nothing.
 
-    That takes an engine on this machine with the "cgroupfs" driver, and root.
+    That takes an engine on this machine with the "cgroupfs" driver, and root. Who has asked for
+    one removes it in the end (`capas.engine.cgroups.forget`).
     """
     if not _ours(engine.host):
         return ""
@@ -74,17 +73,17 @@ def build_group(engine: Engine, limits: Limits) -> str:
     }
     unified = (ROOT / "cgroup.controllers").exists()
     for controller, settings in wanted.items():
-        group = (ROOT if unified else ROOT / controller) / BUILDS
+        group = (ROOT if unified else ROOT / controller) / name
         try:
             group.mkdir(exist_ok=True)
             if unified:
                 (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
-            for name, value in settings.items():
-                if (group / name).exists():
-                    (group / name).write_text(str(value))
+            for setting, value in settings.items():
+                if (group / setting).exists():
+                    (group / setting).write_text(str(value))
         except OSError:
             return ""
-    return f"/{BUILDS}"
+    return f"/{name}"
 
 
 @cache
@@ -102,7 +101,7 @@ def _ours(host: str) -> bool:
 def not_held(engine: Engine, limits: Limits) -> list[str]:
     """Return the limits to which this engine cannot hold a submission, a sentence each."""
     sentences = []
-    if not build_group(engine, limits):
+    if not _ours(engine.host):
         sentences.append(
             _(
                 "Builds: memory and processes are not limited (that takes a Docker Engine on this "

@@ -10,7 +10,7 @@ import pytest
 from capas.engine import Engine, images
 from capas.exercises import Limits, Verdict, judge
 from capas.exercises.catalogue import find
-from capas.exercises.limits import MB, build_group
+from capas.exercises.limits import MB, not_held
 from capas.grading import worker
 from capas.grading.submissions import pack
 from tests.exercises.variants import left_by
@@ -63,7 +63,7 @@ def dockerfile(folder: Path, text: str) -> Path:
 def test_a_fork_bomb_in_the_build(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not build_group(engine, TIGHT):
+    if len(not_held(engine, TIGHT)) > 1:
         pytest.skip("this engine does not limit builds: said in the report")
     bomb = FROM + 'RUN ["sh", "-c", "b() { b | b & wait; }; b; exit 7"]\n'
     found = judged(engine, dockerfile(tmp_path / "a", bomb), monkeypatch)
