@@ -91,6 +91,9 @@ def tree(tmp_path: Path) -> Path:
     for name in COPIED:
         shutil.copy(ROOT / f"capas/{name}.py", root / "capas")
     shutil.copytree(ROOT / "capas/locale", root / "capas/locale")
+    (root / "capas/kit").mkdir()
+    for name in ("__init__", "contents", "using"):
+        shutil.copy(ROOT / f"capas/kit/{name}.py", root / "capas/kit")
     (root / "capas/cli.py").write_text(CLI)
     (root / "requirements.txt").write_text("tiny==1.0\n")
     (root / "requirements-dev.txt").write_text("-r requirements.txt\n")

@@ -18,7 +18,7 @@ from tests.kit.test_server import running
 
 INTEGRITY = (  # of isarray 2.0.5
     "sha512-"
-    "+qINSDmTpvbBREFFZLtAMHcgqsmsTG6GPsCHALVzoj0HHldcu63dzBVWiUa20kfLSDXLnUkWsnmVM8Yrv+80jg=="
+    "xHjhDr3cNBK0BzdUJSPXZntQUx/mwMS5Rw4A7lPJ90XGAO6ISP/ePDNuo0vhqOZU+UD5JoodwCAAoZQd3FeAKw=="
 )
 
 
