@@ -232,7 +232,7 @@ def test_the_command_says_where_and_ends_by_ctrl_c(archive: Path) -> None:
             assert f"python3 -m capas kit use {url}" in said
             using.use(open_kit(url), print)
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 130
+            assert process.wait(60) == 130
             assert "takes the kit" in process.stdout.read()
         finally:
             process.kill()
