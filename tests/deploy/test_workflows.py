@@ -58,10 +58,6 @@ def test_a_workflow_ends_and_may_do_little(workflow: Path) -> None:
             assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+(\.\d+)*", step["uses"])
 
 
-WRITTEN_BY_OTHERS = {"site", "slides"}
-"""Commands that the pages need."""
-
-
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_the_commands_that_it_runs_are_there(workflow: Path) -> None:
     known = {
@@ -74,7 +70,7 @@ def test_the_commands_that_it_runs_are_there(workflow: Path) -> None:
         called |= set(re.findall(r"-m capas ([a-z]+)", text))
         for script in re.findall(r"python3 (\S+\.py)", text):
             assert (ROOT / script).is_file()
-    assert called <= known | WRITTEN_BY_OTHERS
+    assert called <= known
 
 
 def test_the_weekly_run_says_what_broke(tmp_path: Path) -> None:
