@@ -122,8 +122,8 @@ def _ready(config: pytest.Config) -> None:
 
 
 @cache
-def _scratch(config: pytest.Config) -> str:
-    """Give a place for the lessons' scratch folders that is not the student's work/."""
+def _scratch(config: pytest.Config, _notebook: Path) -> str:
+    """Give a notebook a place for its files that is neither the student's work/ nor another's."""
     stack = ExitStack()
     config.add_cleanup(stack.close)
     return str(stack.enter_context(scratch_elsewhere()))
@@ -140,7 +140,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
         _ready(item.config)
         _before(item.config, item.path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CAPAS_WORK", _scratch(item.config))
+        patch.setenv("CAPAS_WORK", _scratch(item.config, item.path))
         if course := notebook.get("metadata", {}).get("capas"):
             patch.setenv("CAPAS_LANG", course["lang"])
         return (yield)
