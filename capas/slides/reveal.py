@@ -1,7 +1,7 @@
 """reveal.js, which shows a deck: pinned, fetched once, kept among the course's own files.
 
 Nobody needs it to learn, so it is no requirement of the course. The wheel of sphinx-revealjs
-(https://pypi.org/project/sphinx-revealjs/) carries it as its authors publish it; pip fetches
+on PyPI carries it as its authors publish it; pip fetches
 that from wherever this machine gets its packages and checks the hash, and the few files that a
 deck needs are taken out of it. Without a network: lay the wheel into a folder and name that by
 ``PIP_FIND_LINKS`` (pip's own variable).
