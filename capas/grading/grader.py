@@ -28,7 +28,7 @@ SECONDS = 900.0
 
 DOUBTFUL = {
     *("disk-full", "build-slow", "does-not-end", "no-answer", "service-not-ready"),
-    *("took-too-long", "too-slow", "slow-stop"),
+    "took-too-long",
 }
 """Hints that may be another answer's fault when several are judged at once: judged again, alone."""
 
