@@ -44,12 +44,10 @@ class Engines:
 
 def edit(folder: Path, number: int) -> None:
     """Make a small edit in a file that the build copies or that Compose reads."""
-    candidates = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".py", ".js", ".mjs", ".sh") or path.name in ("init", "Dockerfile")
-    ]
-    target = candidates[0]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    sources = [path for path in files if path.suffix in (".py", ".js", ".mjs", ".sh")]
+    others = [path for path in files if path.name in ("init", "Dockerfile", "compose.yaml")]
+    target = (sources or others)[0]
     text = target.read_text(encoding="utf-8")
     sign = "//" if target.suffix in (".js", ".mjs") else "#"
     target.write_text(f"{text.rstrip()}\n{sign} edit {number}\n", encoding="utf-8")

@@ -222,7 +222,9 @@ class Container(_Piped):
 
     def _open(self) -> None:
         named = ["--name", self.name, "--label", "capas"]
-        self._pipe(["docker", "run", "-i", "--rm", "--pull", "never", *named, self._image, "sh"])
+        # Errors on the same stream: on one of their own they may come after the answer's end.
+        shell = ["sh", "-c", "exec sh 2>&1"]
+        self._pipe(["docker", "run", "-i", "--rm", "--pull", "never", *named, self._image, *shell])
 
     def copy(self) -> "Container":
         """Return another one like it, not started."""

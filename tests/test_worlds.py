@@ -181,6 +181,16 @@ def test_a_container_shares_the_kernel_and_leaves_nothing(
 
 
 @pytest.mark.engine
+def test_what_a_container_says_of_errors_comes_with_its_answer(
+    container: worlds.Container,
+) -> None:
+    with container:
+        for number in range(50):
+            said = container.run(f"echo late >&2; echo {number}")
+            assert said == f"late\n{number}"
+
+
+@pytest.mark.engine
 def test_a_container_that_hangs_is_removed(engine: Engine, container: worlds.Container) -> None:
     with container, suppress(CapasError):
         container.run("while :; do :; done", seconds=0.5)

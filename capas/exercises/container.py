@@ -175,7 +175,8 @@ class Container:
         """Return the port of 127.0.0.1 that leads to this port; `Wrong` ("not-published")."""
         for published in self.attributes["NetworkSettings"]["Ports"].get(f"{inside}/tcp") or []:
             return int(published["HostPort"])
-        raise Wrong("not-published", port=inside)
+        # The engine takes a container's ports away when it ends.
+        raise Wrong("not-published", port=inside) if self.running else self._gone()
 
     def get(
         self,

@@ -252,8 +252,14 @@ def _judge(
     second = False
     step(0, len(todo), "")
     waiting = {begin(answer): answer for answer in todo}
-    for future in _finished(waiting, workers):
-        end(waiting[future], future)
+    try:
+        for future in _finished(waiting, workers):
+            end(waiting[future], future)
+    except BaseException:
+        for future, answer in waiting.items():
+            if (answer.exercise, answer.digest) not in found and _succeeded(future):
+                end(answer, future)
+        raise
     second, again, doubtful = True, doubtful, []
     for answer in again:
         end(answer, begin(answer))
@@ -267,6 +273,11 @@ def _finished(waiting: dict[Any, Answer], workers: Workers) -> Iterator[Any]:
         yield from far_completed(list(waiting))
     else:
         yield from as_completed(waiting)
+
+
+def _succeeded(future: Any) -> bool:
+    """Say whether a future, also Dask's, has a verdict already."""
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 @contextmanager

@@ -114,6 +114,8 @@ def lives(bench: Bench) -> None:
         told = probe(found)
         if "uptime" not in told:
             raise Wrong("not-mounted", place="/proc")
+        if minutes := re.search(r"\bup +(?:\d+ min|\d+:\d+)", first):
+            raise Wrong("uptime-in-minutes", said=minutes[0])
         if any(0 < number < float(told["uptime"]) for number in numbers(first, told)):
             raise Wrong("uptime-still")
         raise Wrong("no-uptime", body=first)
