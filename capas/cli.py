@@ -619,6 +619,31 @@ def slides(
     raise typer.Exit(slides.run(numbers or None, lang, out, serve=serve, pdf=pdf))
 
 
+@app.command(
+    help=_help(
+        _("Make a static site of the course, with its slides, to read or to publish."),
+        _(
+            "A folder of HTML in each language, in [b]work/site[/b]; it asks nobody for anything. "
+            "Nothing is executed: outputs are those of the built notebooks."
+        ),
+        examples=("capas site --serve", "capas site --out public"),
+    )
+)
+def site(
+    serve: Annotated[
+        bool, typer.Option("--serve", help=_("Show it in the browser; Ctrl-C ends it."))
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help=_("Folder for it; else work/site."), show_default=False),
+    ] = None,
+) -> None:
+    """Make the site."""
+    from capas import site
+
+    raise typer.Exit(site.run(out, serve=serve))
+
+
 def _no_engine() -> str:
     return _("No Docker Engine answers; `python3 -m capas doctor` says what to do.")
 

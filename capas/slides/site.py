@@ -60,7 +60,7 @@ def run(
         _print(program, page)
     pages = sorted({page.parent / "index.html" for page in made})
     if serve:
-        _serve(folder, pages, browser)
+        show(folder, pages, browser)
     else:
         for page in pages:
             print(page)
@@ -145,7 +145,8 @@ def server(folder: Path, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
-def _serve(folder: Path, pages: Sequence[Path], browser: bool) -> None:
+def show(folder: Path, pages: Sequence[Path], browser: bool) -> None:
+    """Serve a folder until Ctrl-C; say where these pages of it are, and open the first."""
     with server(folder, 8050) as address:
         urls = [f"{address}/{page.relative_to(folder).as_posix()}" for page in pages]
         for url in urls:

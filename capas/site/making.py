@@ -1,0 +1,153 @@
+"""The site of all languages: built aside, put in its place, served."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from html import escape
+from pathlib import Path
+
+from capas import slides
+from capas.errors import CapasError
+from capas.language import _, name, speaking
+from capas.paths import ROOT, work
+from capas.site.pages import lay_out, pages, spoken
+from capas.slides.site import show
+from capas.terminal import progress
+
+CONFIGURATION = Path(__file__).parent / "sphinx"
+MARK = ".capas-site"
+"""A file in each site that we made: only such a folder, or an empty one, is replaced."""
+_WARNING = re.compile(r"^(?:(?P<where>.+?):\s*)?(?:WARNING|ERROR|CRITICAL): (?P<what>.+)$", re.M)
+
+FIRST = """\
+<!doctype html>
+<html lang="{first}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Capas</title>
+<script>
+  const known = {known};
+  const wanted = navigator.languages.map(one => one.split("-")[0].toLowerCase());
+  location.replace((wanted.find(one => known.includes(one)) || known[0]) + "/index.html");
+</script>
+<main>
+<h1>Capas</h1>
+<ul>
+{links}
+</ul>
+</main>
+"""
+
+
+def run(out: Path | None = None, *, serve: bool = False, browser: bool = True) -> int:
+    """Make the site, and serve it if asked; return the exit code.
+
+    Raises:
+        CapasError: no Sphinx; the folder is something else's; a page cannot be made.
+    """
+    folder = (out or work() / "site").resolve()
+    first = make(folder)
+    if serve:
+        show(folder, [first], browser)
+    else:
+        print(first)
+    return 0
+
+
+def make(folder: Path) -> Path:
+    """Make the site in a folder, in place of the one that it held; return its first page."""
+    _have_sphinx()
+    _may_replace(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{folder.name}-"
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=prefix, ignore_cleanup_errors=True
+    ) as scratch:
+        site = Path(scratch) / "site"
+        site.mkdir()
+        for language in spoken():
+            progress(
+                _("site in {lang}: {n} pages …").format(
+                    lang=name(language), n=len(pages(language))
+                )
+            )
+            _build(language, Path(scratch) / language, site / language)
+        slides.make(None, spoken(), site / "slides")
+        (site / "index.html").write_text(_first(), encoding="utf-8", newline="\n")
+        (site / MARK).touch()
+        site.chmod(0o755)
+        if folder.exists():
+            folder.rename(Path(scratch) / "before")
+        site.rename(folder)
+    return folder / "index.html"
+
+
+def _have_sphinx() -> None:
+    if not all(map(importlib.util.find_spec, ("sphinx", "myst_nb", "pydata_sphinx_theme"))):
+        raise CapasError(
+            _(
+                "The site needs Sphinx, which is not in this environment: run `{command}`, then "
+                "try again."
+            ).format(command=f"{sys.executable} -m pip install -r requirements-site.txt")
+        )
+
+
+def _may_replace(folder: Path) -> None:
+    if folder.is_dir() and ((folder / MARK).exists() or not any(folder.iterdir())):
+        return
+    if folder.exists() or folder.is_symlink():
+        raise CapasError(
+            _(
+                "{folder} has something else in it, which the site would replace: name a new or an "
+                "empty folder by --out."
+            ).format(folder=folder)
+        )
+
+
+def _build(language: str, source: Path, target: Path) -> None:
+    """Have Sphinx build the site of a language; a warning is an error.
+
+    In a process of its own: what Sphinx keeps of a language holds for a whole process.
+    """
+    with speaking(language):
+        lay_out(language, source)
+    doctrees = source.with_name(f"{language}-doctrees")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sphinx", "--builder", "html", "--quiet", "--fail-on-warning"),
+            *("--no-color", "--conf-dir", str(CONFIGURATION), "--doctree-dir", str(doctrees)),
+            *(str(source), str(target)),
+        ],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        cwd=ROOT,
+        env={**os.environ, "CAPAS_LANG": language, "PYTHONUTF8": "1"},
+    )
+    if done.returncode:
+        found = _WARNING.search(done.stderr)
+        lines = done.stderr.strip().splitlines()
+        what = found["what"] if found else lines[-1] if lines else str(done.returncode)
+        where = (found["where"] or "").replace(f"{source}{os.sep}", "") if found else ""
+        raise CapasError(
+            _("The site in {lang} cannot be made ({what}): mend that, then try again.").format(
+                lang=language, what=f"{where}: {what}" if where else what
+            )
+        )
+    (target / ".buildinfo").unlink(missing_ok=True)
+    (target / "objects.inv").unlink(missing_ok=True)
+
+
+def _first() -> str:
+    """Return the page that leads to the reader's language."""
+    known = spoken()
+    links = (
+        f'<li><a href="{one}/index.html" lang="{one}" hreflang="{one}">{escape(name(one))}</a></li>'
+        for one in known
+    )
+    return FIRST.format(first=known[0], known=known, links="\n".join(links))
