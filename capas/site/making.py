@@ -3,10 +3,11 @@
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from html import escape
 from pathlib import Path
 
@@ -70,14 +71,23 @@ def make(folder: Path) -> Path:
     ) as scratch:
         site = Path(scratch) / "site"
         site.mkdir()
-        for language in spoken():
-            progress(
-                _("site in {lang}: {n} pages …").format(
-                    lang=name(language), n=len(pages(language))
+        known = spoken()
+        with ExitStack() as builds:
+            running = {}
+            for language in known:
+                progress(
+                    _("site in {lang}: {n} pages …").format(
+                        lang=name(language), n=len(pages(language))
+                    )
                 )
-            )
-            _build(language, Path(scratch) / language, site / language)
-        slides.make(None, spoken(), site / "slides")
+                source = Path(scratch) / language
+                with speaking(language):
+                    lay_out(language, source)
+                running[language] = builds.enter_context(_sphinx(language, source, site / language))
+            slides.make(None, known, site / "slides")  # meanwhile
+            for language, build in running.items():
+                _wait(build, language, Path(scratch) / language)
+                progress(_("site in {lang}: done").format(lang=name(language)))
         (site / "index.html").write_text(_first(), encoding="utf-8", newline="\n")
         (site / MARK).touch()
         site.chmod(0o755)
@@ -109,38 +119,45 @@ def _may_replace(folder: Path) -> None:
         )
 
 
-def _build(language: str, source: Path, target: Path) -> None:
-    """Have Sphinx build the site of a language; a warning is an error.
+@contextmanager
+def _sphinx(language: str, source: Path, target: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Have Sphinx build the site of a language, in a process of its own; end it if it is left.
 
-    In a process of its own: what Sphinx keeps of a language holds for a whole process.
+    What Sphinx keeps of a language holds for a whole process. A warning is an error.
     """
-    with speaking(language):
-        lay_out(language, source)
     doctrees = source.with_name(f"{language}-doctrees")
-    done = subprocess.run(
+    with subprocess.Popen(
         [
             *(sys.executable, "-m", "sphinx", "--builder", "html", "--quiet", "--fail-on-warning"),
             *("--no-color", "--conf-dir", str(CONFIGURATION), "--doctree-dir", str(doctrees)),
             *(str(source), str(target)),
         ],
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         cwd=ROOT,
         env={**os.environ, "CAPAS_LANG": language, "PYTHONUTF8": "1"},
-    )
-    if done.returncode:
-        found = _WARNING.search(done.stderr)
-        lines = done.stderr.strip().splitlines()
-        what = found["what"] if found else lines[-1] if lines else str(done.returncode)
-        where = (found["where"] or "").replace(f"{source}{os.sep}", "") if found else ""
-        raise CapasError(
-            _("The site in {lang} cannot be made ({what}): mend that, then try again.").format(
-                lang=language, what=f"{where}: {what}" if where else what
-            )
+    ) as build:
+        try:
+            yield build
+        finally:
+            build.kill()
+
+
+def _wait(build: "subprocess.Popen[str]", language: str, source: Path) -> None:
+    said = build.communicate()[1]
+    if build.returncode == 0:
+        return
+    found = _WARNING.search(said)
+    lines = said.strip().splitlines()
+    what = found["what"] if found else lines[-1] if lines else str(build.returncode)
+    where = (found["where"] or "").replace(f"{source}{os.sep}", "") if found else ""
+    raise CapasError(
+        _("The site in {lang} cannot be made ({what}): mend that, then try again.").format(
+            lang=name(language), what=f"{where}: {what}" if where else what
         )
-    (target / ".buildinfo").unlink(missing_ok=True)
-    (target / "objects.inv").unlink(missing_ok=True)
+    )
 
 
 def _first() -> str:

@@ -46,9 +46,7 @@ class Page:
 
 def spoken() -> list[str]:
     """Return the languages in which there are lessons."""
-    return [
-        one for one in languages.languages() if any((ROOT / "notebooks" / one).glob("*.ipynb"))
-    ]
+    return [one for one in languages.languages() if any((ROOT / "notebooks" / one).glob("*.ipynb"))]
 
 
 def pages(language: str) -> list[Page]:

@@ -251,7 +251,7 @@ def _code(source: str, which: str) -> str:
     taken = chosen(lines, which)
     if named:
         taken = dedent("\n".join(line for line in taken if line != lines[0])).split("\n")
-        return _panel(taken, _language(named[1], "\n".join(lines[1:])), caption=named[1])
+        return _panel(taken, language_of(named[1], "\n".join(lines[1:])), caption=named[1])
     taken = dedent("\n".join(taken)).strip("\n").split("\n")
     if _are_commands(taken):
         return f'<pre class="terminal">{_commands(taken)}</pre>'
@@ -279,7 +279,8 @@ def _commands(lines: list[str]) -> str:
     return "".join(shown)
 
 
-def _language(name: str, text: str) -> str:
+def language_of(name: str, text: str) -> str:
+    """Return which lexer of Pygments colours a file."""
     if Path(name).name.startswith("Dockerfile") or text.startswith("FROM "):
         return "docker"
     try:

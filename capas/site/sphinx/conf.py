@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
+from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from capas.language import _, current, name
 from capas.paths import ROOT
 from capas.site import pages
+from capas.slides.page import language_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -21,6 +23,7 @@ html_static_path = ["static"]
 html_css_files = ["capas.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"Capas: {_('Virtualization and Docker')}"
+html_favicon = "static/capas.svg"
 html_copy_source = False
 html_use_index = False
 html_theme_options = {
@@ -33,6 +36,7 @@ html_theme_options = {
     "footer_start": ["licence"],
     "footer_end": [],
 }
+html_context = {"default_mode": "auto"}  # light or dark: as the system is
 html_sidebars = {"index": [], "slides": [], "search": []}
 
 nb_execution_mode = "off"
@@ -62,9 +66,23 @@ class Links(SphinxPostTransform):
                 link.replace_self(nodes.reference("", "", *link[0].children, refuri=address))
 
 
+class Files(SphinxTransform):
+    """Has a cell that writes a file coloured as that file."""
+
+    default_priority = 210
+
+    def apply(self, **kwargs: Any) -> None:
+        """Set the language of such cells' code."""
+        for block in self.document.findall(nodes.literal_block):
+            first, _newline, rest = block.astext().partition("\n")
+            if first.startswith("%%writefile "):
+                block["language"] = language_of(first.split()[1], rest)
+
+
 def setup(app: "Sphinx") -> None:
     """Resolve links as they stand in the repository; tell templates of languages and sources."""
     app.add_post_transform(Links)
+    app.add_transform(Files)
     app.connect("html-page-context", _context)
 
 
@@ -97,5 +115,3 @@ def _page_in(other: str, pagename: str) -> str:
     if pagename in _PAGES and pagename not in {page.name for page in pages.pages(other)}:
         return "index"
     return pagename
-
-
