@@ -22,6 +22,8 @@ from capas.terminal import progress
 CONFIGURATION = Path(__file__).parent / "sphinx"
 MARK = ".capas-site"
 """A file in each site that we made: only such a folder, or an empty one, is replaced."""
+SOURCE, BUILT = "source", "built"
+"""Folders of a language while its site is made."""
 _WARNING = re.compile(r"^(?:(?P<where>.+?):\s*)?(?:WARNING|ERROR|CRITICAL): (?P<what>.+)$", re.M)
 
 FIRST = """\
@@ -80,13 +82,14 @@ def make(folder: Path) -> Path:
                         lang=name(language), n=len(pages(language))
                     )
                 )
-                source = Path(scratch) / language
+                place = Path(scratch) / language
                 with speaking(language):
-                    lay_out(language, source)
-                running[language] = builds.enter_context(_sphinx(language, source, site / language))
+                    lay_out(language, place / SOURCE)
+                running[language] = builds.enter_context(_sphinx(language, place))
             slides.make(None, known, site / "slides")  # meanwhile
             for language, build in running.items():
-                _wait(build, language, Path(scratch) / language)
+                _wait(build, language, Path(scratch) / language / SOURCE)
+                (Path(scratch) / language / BUILT).rename(site / language)
                 progress(_("site in {lang}: done").format(lang=name(language)))
         (site / "index.html").write_text(_first(), encoding="utf-8", newline="\n")
         (site / MARK).touch()
@@ -120,17 +123,22 @@ def _may_replace(folder: Path) -> None:
 
 
 @contextmanager
-def _sphinx(language: str, source: Path, target: Path) -> Iterator["subprocess.Popen[str]"]:
+def _sphinx(language: str, place: Path) -> Iterator["subprocess.Popen[str]"]:
     """Have Sphinx build the site of a language, in a process of its own; end it if it is left.
 
     What Sphinx keeps of a language holds for a whole process. A warning is an error.
     """
-    doctrees = source.with_name(f"{language}-doctrees")
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "sphinx", "--builder", "html", "--quiet", "--fail-on-warning"),
-            *("--no-color", "--conf-dir", str(CONFIGURATION), "--doctree-dir", str(doctrees)),
-            *(str(source), str(target)),
+            *(
+                "--no-color",
+                "--conf-dir",
+                str(CONFIGURATION),
+                "--doctree-dir",
+                str(place / "doctrees"),
+            ),
+            *(str(place / SOURCE), str(place / BUILT)),
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
