@@ -310,14 +310,14 @@ def errors(cells: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def violations(page: "Page", within: str) -> list[str]:
+def violations(page: "Page", within: str, **options: Any) -> list[str]:
     """Return what axe-core finds against accessibility in a part of the page, if serious.
 
     https://www.deque.com/axe/core-documentation/api-documentation/
     """
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, context=within).response["violations"]
+    found = Axe().run(page, context=within, options=options).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {one['help']}: {node['html'][:200]}"
         for one in found

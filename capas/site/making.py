@@ -24,6 +24,8 @@ MARK = ".capas-site"
 """A file in each site that we made: only such a folder, or an empty one, is replaced."""
 SOURCE, BUILT = "source", "built"
 """Folders of a language while its site is made."""
+LEFT_OVER = (".buildinfo", "objects.inv", "_static/webpack-macros.html")
+"""What Sphinx and its theme leave that no reader needs."""
 _WARNING = re.compile(r"^(?:(?P<where>.+?):\s*)?(?:WARNING|ERROR|CRITICAL): (?P<what>.+)$", re.M)
 
 FIRST = """\
@@ -90,6 +92,8 @@ def make(folder: Path) -> Path:
             for language, build in running.items():
                 _wait(build, language, Path(scratch) / language / SOURCE)
                 (Path(scratch) / language / BUILT).rename(site / language)
+                for left in LEFT_OVER:
+                    (site / language / left).unlink(missing_ok=True)
                 progress(_("site in {lang}: done").format(lang=name(language)))
         (site / "index.html").write_text(_first(), encoding="utf-8", newline="\n")
         (site / MARK).touch()

@@ -165,7 +165,8 @@ def test_pages_can_be_read_by_everybody(reader: Open, scheme: str) -> None:
     for name in SEEN:
         with reader(f"{name}.html", color_scheme=scheme) as page:
             assert page.evaluate("document.documentElement.dataset.theme") == scheme
-            assert violations(page, "body") == [], name
+            # axe would fetch stylesheets again, and seek what they import beside the page.
+            assert violations(page, "body", preload=False) == [], name
 
 
 @pytest.mark.engine
@@ -179,7 +180,7 @@ def test_no_page_is_wider_than_the_screen(reader: Open, width: int) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("language", "word", "page_found"),
-    [("en", "hypervisor", "lessons/01-"), ("es", "hipervisor", "lessons/01-")],
+    [("en", "hypervisor", "lessons/01-"), ("es", "virtualizar", "lessons/01-")],
 )
 def test_the_search_finds_a_word(reader: Open, language: str, word: str, page_found: str) -> None:
     with reader(f"{language}/{LESSON}.html") as page:
