@@ -3,6 +3,8 @@
 Nothing is executed for it: two processes of Sphinx, half a minute.
 """
 
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,9 +20,11 @@ from typer.testing import CliRunner
 from capas import site
 from capas.cli import app
 from capas.errors import CapasError
+from capas.paths import ROOT
 from capas.site import making, pages
 from capas.slides.site import server
 from tests.jupyterlab import violations
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -243,8 +247,20 @@ def test_a_page_that_cannot_be_made_is_told_and_the_site_before_stays(
 
     monkeypatch.setattr(making, "lay_out", one_page)
     monkeypatch.setattr(making, "spoken", lambda: ["en"])
-    monkeypatch.setattr(making.slides, "make", lambda *_: [])
+    monkeypatch.setattr("capas.slides.make", lambda *_: [])
     with pytest.raises(CapasError, match=r"index\.md:3: .*to/nothing\.md"):
         site.make(folder)
     assert (folder / "index.html").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["public"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another Ctrl-C")
+def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "capas.cli", "site", "--out", str(tmp_path / "public")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        wait_until(lambda: any(tmp_path.glob(".public-*/*/doctrees")), "Sphinx builds")
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []

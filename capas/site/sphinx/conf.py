@@ -37,7 +37,7 @@ html_theme_options = {
     "footer_end": [],
 }
 html_context = {"default_mode": "auto"}  # light or dark: as the system is
-html_sidebars = {"index": [], "slides": [], "search": []}
+html_sidebars: dict[str, list[str]] = {"index": [], "slides": [], "search": []}
 
 nb_execution_mode = "off"
 nb_merge_streams = True  # what a cell wrote on stdout and stderr, in its order
