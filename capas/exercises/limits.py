@@ -47,6 +47,8 @@ class Limits:
     """Files handed in."""
     packages: bool = True
     """Whether builds reach the network, where packages come from."""
+    caches: bool = True
+    """Whether builds find what earlier checks have left in the builder's cache and cache mounts."""
     pull: bool = True
     """Whether images that the engine lacks are fetched."""
 
