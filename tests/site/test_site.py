@@ -258,7 +258,9 @@ def test_a_page_that_cannot_be_made_is_told_and_the_site_before_stays(
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "capas.cli", "site", "--out", str(tmp_path / "public")]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
-        wait_until(lambda: any(tmp_path.glob(".public-*/*/doctrees")), "Sphinx builds")
+        wait_until(
+            lambda: any(tmp_path.glob(".public-*/site/slides/en/*")), "Sphinx builds, slides too"
+        )
         running.send_signal(signal.SIGINT)
         said = running.communicate(timeout=30)[1]
     assert running.returncode == 130
