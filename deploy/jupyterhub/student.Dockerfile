@@ -10,8 +10,8 @@ RUN useradd --create-home --uid 1000 --shell /bin/bash student \
 # One environment, the server's: `python3 -m capas` finds it where it would make its own.
 COPY requirements.txt /opt/
 RUN python3 -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-         -r /opt/requirements.txt jupyterhub==6.1.1
+    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /opt/requirements.txt
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check jupyterhub==5.5.4
 ENV PATH=/opt/venv/bin:$PATH SHELL=/bin/bash
 
 COPY . /opt/capas
