@@ -99,13 +99,15 @@ c.DockerSpawner.extra_host_config = {
     "security_opt": ["no-new-privileges"],
 }
 if engine == "rootless":
-    # What a rootless Docker Engine needs: namespaces of its own with several users in them, and
-    # mounts inside. Not --privileged: no device of the machine, no rights over it. README.md.
+    # What a rootless Docker Engine needs: namespaces with several users in them, and mounts in
+    # those. Not --privileged: no rights over the machine, none of its disks. README.md, Security.
     c.DockerSpawner.extra_host_config |= {
-        "cap_drop": [],
-        "security_opt": ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"],
+        "cap_add": ["SETUID", "SETGID"],  # beside cap_drop ALL: for newuidmap and newgidmap
+        "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
         "devices": ["/dev/net/tun", "/dev/fuse"],
     }
+    # As `docker run --security-opt systempaths=unconfined`: else no /proc can be mounted inside.
+    c.DockerSpawner.extra_create_kwargs["host_config"] = {"MaskedPaths": [], "ReadonlyPaths": []}
 
 # -- Servers that nobody uses ---------------------------------------------------------------
 c.JupyterHub.load_roles = [

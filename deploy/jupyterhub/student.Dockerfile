@@ -12,6 +12,9 @@ COPY requirements.txt /opt/
 RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /opt/requirements.txt
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check jupyterhub==5.5.4
+# A rootless engine's helpers: setuid, they would need rights over the machine (CAP_SYS_ADMIN).
+RUN chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap \
+    && setcap cap_setuid=ep /usr/bin/newuidmap && setcap cap_setgid=ep /usr/bin/newgidmap
 ENV PATH=/opt/venv/bin:$PATH SHELL=/bin/bash
 
 COPY . /opt/capas
