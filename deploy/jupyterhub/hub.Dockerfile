@@ -11,4 +11,5 @@ RUN pip install --no-cache-dir --disable-pip-version-check -r /srv/hub.requireme
 WORKDIR /srv/hub
 COPY jupyterhub_config.py rooms.py /srv/
 ENV PYTHONPATH=/srv
-CMD ["jupyterhub", "--config=/srv/jupyterhub_config.py"]
+# A hub that was made anew is in no student's network yet.
+CMD ["sh", "-c", "python3 /srv/rooms.py enter && exec jupyterhub --config=/srv/jupyterhub_config.py"]

@@ -7,9 +7,8 @@ from typing import Any
 
 from nativeauthenticator import NativeAuthenticator
 from rooms import Rooms
-from traitlets.config import get_config
 
-c = get_config()
+c = get_config()  # type: ignore[name-defined]  # noqa: F821  JupyterHub gives it
 settings = os.environ
 engine = settings.get("ENGINE", "none")
 internet = settings.get("INTERNET", "no")
@@ -124,6 +123,3 @@ c.JupyterHub.services = [
         "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={idle}"],
     }
 ]
-
-if os.path.exists("/.dockerenv"):  # noqa: PTH110  a hub that was made anew knows no room yet
-    rooms.enter_all()

@@ -3,8 +3,8 @@
 Each student has a network of his own, which only the hub and the proxy share: students'
 containers do not reach each other. All of it bears Docker Compose's label of the project.
 
-`python3 /srv/rooms.py remove` removes all students' containers and networks;
-with `--work` also the volumes with their work.
+`rooms.py enter` puts hub and proxy into all of them; `rooms.py remove` removes all students'
+containers and networks, and with `--work` also the volumes with their work.
 """
 
 import contextlib
@@ -129,7 +129,12 @@ class Rooms:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["remove"], ["remove", "--work"]):
-        sys.exit("Usage: rooms.py remove [--work]")
-    for removed in Rooms(os.environ["PROJECT"], "", False).remove("--work" in sys.argv):
-        print(removed)
+    rooms = Rooms(os.environ["PROJECT"], "", False)
+    match sys.argv[1:]:
+        case ["enter"]:
+            rooms.enter_all()
+        case ["remove", *rest] if rest in ([], ["--work"]):
+            for removed in rooms.remove(work=bool(rest)):
+                print(removed)
+        case _:
+            sys.exit("Usage: rooms.py enter | remove [--work]")

@@ -263,7 +263,8 @@ def test_a_class_of_three_at_once(room: Class) -> None:
     assert (host["Memory"], host["PidsLimit"], host["CpuQuota"]) == (GIBIBYTE, 512, 100_000)
     assert not host["Privileged"]
     _, limits = room.inside(
-        "ana", "cd /sys/fs/cgroup; cat memory.max pids.max memory/memory.limit_in_bytes pids/pids.max"
+        "ana",
+        "cd /sys/fs/cgroup; cat memory.max pids.max memory/memory.limit_in_bytes pids/pids.max",
     )
     assert {str(GIBIBYTE), "512"} <= set(limits.split())
     assert room.inside("ana", "python3 -c 'bytearray(1500 * 2**20)'")[0] == 137
