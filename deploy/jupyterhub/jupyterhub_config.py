@@ -62,14 +62,16 @@ rooms = Rooms(project, settings.get("STUDENT_NETWORKS", "10.213.0.0/16"), intern
 
 
 async def open_room(spawner: Any) -> None:
-    """Give a student his own network and volume, which bear the project's label."""
-    spawner.network_name = await asyncio.to_thread(
-        rooms.open, spawner.escaped_name, spawner.user.id
-    )
+    """Give a student his own networks and volume, which bear the project's label."""
+    names = await asyncio.to_thread(rooms.open, spawner.escaped_name, spawner.user.id)
+    spawner.network_name = names[0]
+    spawner.extra_create_kwargs = spawner.extra_create_kwargs | {
+        "networking_config": {"EndpointsConfig": {name: {} for name in names}}
+    }
 
 
 async def close_room(spawner: Any) -> None:
-    """Remove the network; the volume stays."""
+    """Remove the networks; the volume stays."""
     await asyncio.to_thread(rooms.close, spawner.escaped_name)
 
 

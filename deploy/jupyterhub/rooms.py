@@ -1,7 +1,10 @@
-"""A network and a volume for each student of the hub, and their removal.
+"""Networks and a volume for each student of the hub, and their removal.
 
 Each student has a network of his own, which only the hub and the proxy share: students'
-containers do not reach each other. All of it bears Docker Compose's label of the project.
+containers do not reach each other. It leads nowhere else; for the internet there is a second
+one, in which the student is alone. The proxy must not be in that: a network with a way out may
+become its default route, and then all that pass through it are cut off for a moment.
+All of it bears Docker Compose's label of the project.
 
 `rooms.py enter` puts hub and proxy into all of them; `rooms.py remove` removes all students'
 containers and networks, and with `--work` also the volumes with their work.
@@ -40,28 +43,34 @@ class Rooms:
     def _client(self) -> Any:
         return docker.from_env()
 
-    def open(self, student: str, number: int) -> str:
-        """Make the network and the volume of the `number`th student; return the network's name.
+    def open(self, student: str, number: int) -> list[str]:
+        """Make the networks and the volume of the `number`th student; return the networks' names.
+
+        The first is the one that hub and proxy share.
 
         Raises:
             RuntimeError: no free network in the range.
         """
-        name = self._name(student)
         with contextlib.suppress(APIError):  # it is there
             self._client.volumes.create(f"{self.project}-work-{student}", labels=self.labels)
-        if not self._client.networks.list(names=[f"^{name}$"]):
-            self._create(name, number)
-        self._enter(name)
-        return name
+        room, out = self._names(student)
+        names = [room, out] if self.internet else [room]
+        for place, name in enumerate(names):
+            if not self._client.networks.list(names=[f"^{name}$"]):
+                self._create(name, 2 * number + place, internal=name == room)
+        self._enter(room)
+        return names
 
     def close(self, student: str) -> None:
-        """Remove a student's network."""
-        self._remove(self._name(student))
+        """Remove a student's networks."""
+        for name in self._names(student):
+            self._remove(name)
 
     def enter_all(self) -> None:
         """Put hub and proxy into every student's network."""
         for network in self._networks():
-            self._enter(network.name)
+            if network.attrs["Internal"]:
+                self._enter(network.name)
 
     def remove(self, work: bool) -> Iterator[str]:
         """Remove all students' containers and networks, and with `work` volumes; yield names."""
@@ -77,14 +86,14 @@ class Rooms:
             volume.remove()
             yield volume.name
 
-    def _name(self, student: str) -> str:
-        return f"{self.project}-room-{student}"
+    def _names(self, student: str) -> tuple[str, str]:
+        return f"{self.project}-room-{student}", f"{self.project}-out-{student}"
 
     def _networks(self) -> Any:
         chosen = {"label": [f"{key}={value}" for key, value in self.labels.items()]}
         return self._client.networks.list(filters=chosen)
 
-    def _create(self, name: str, number: int) -> None:
+    def _create(self, name: str, number: int, internal: bool) -> None:
         pool = ipaddress.ip_network(self.networks)
         size = 2 ** (32 - ADDRESSES)
         count = pool.num_addresses // size
@@ -95,7 +104,7 @@ class Rooms:
                 self._client.networks.create(
                     name,
                     driver="bridge",
-                    internal=not self.internet,
+                    internal=internal,
                     labels=self.labels,
                     ipam=docker.types.IPAMConfig(pool_configs=[subnet]),
                 )
