@@ -20,14 +20,14 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from capas.clean import LABEL
-from capas.engine import Engine, cgroups
+from capas.engine import Engine
 from capas.engine.catalogue import catalogue
 from capas.exercises import commands
 from capas.exercises.commands import Done
 from capas.exercises.container import Container
 from capas.exercises.guard import Guard
 from capas.exercises.image import Image
-from capas.exercises.limits import Limits, build_group
+from capas.exercises.limits import Limits, build_group, forget_build_groups
 from capas.exercises.stack import Stack
 from capas.exercises.wrong import NotYet, Wrong
 from capas.language import _
@@ -87,8 +87,10 @@ class Bench:
         self.labels = {LABEL: "check", f"{LABEL}.check": self._id}
         self.advice: list[str] = []
         self._once: dict[Any, Any] = {}
+        self._images: list[Image] = []
         self._stacks: list[Stack] = []
         self._machines: list[Machine] = []
+        self._held = contextlib.ExitStack()
         self._count = 0
         self._full = False
         self.client = engine.client(timeout=120)
@@ -184,8 +186,11 @@ class Bench:
         words = ["build", "--iidfile", str(number), "--progress", "plain"]
         for key, value in self.labels.items():
             words += ["--label", f"{key}={value}"]
-        if group := build_group(self.engine, self.limits, _group(self._id)):
-            words += ["--cgroup-parent", group]
+        if not self.limits.caches:
+            # Cache mounts have a namespace (Dockerfile reference, "BuildKit built-in build args");
+            # steps are known by their hosts, too, and by a name that no other check has.
+            words += ["--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={self._id}"]
+            words += ["--add-host", f"{self._id}.invalid:127.0.0.1"]
         if not self.limits.packages:
             words += ["--network", "none"]
         if target:
@@ -200,13 +205,15 @@ class Bench:
             words += ["--file", "-"]
         elif dockerfile:
             words += ["--file", str(context / dockerfile)]
+        if self._group:
+            words += ["--cgroup-parent", self._group]
         done = self.command(
             *words, str(context),
             seconds=self.limits.build_seconds, standard_input=(inline or "").encode(),
         )  # fmt: skip
         if done.code or done.stopped:
             raise self._build_error(done)
-        image = Image(self.client, number.read_text().strip(), self.base_layers)
+        image = self._image(number.read_text().strip())
         image.ran = _ran(done.text)
         return image
 
@@ -232,7 +239,7 @@ class Bench:
     def image(self, name: str) -> Image:
         """Return an image of the engine, fetched where that is allowed; `Wrong` "image-missing"."""
         try:
-            return Image(self.client, name, self.base_layers)
+            return self._image(name)
         except ImageNotFound:
             pass
         except APIError as error:
@@ -240,7 +247,7 @@ class Bench:
         if self.limits.pull:
             done = self.command("pull", "--quiet", name, seconds=300)
             if not done.code and not done.stopped:
-                return Image(self.client, name, self.base_layers)
+                return self._image(name)
         raise Wrong("image-missing", image=name)
 
     def run(
@@ -323,6 +330,11 @@ class Bench:
     def volume(self) -> str:
         """Make an empty volume and return its name."""
         return str(self.client.volumes.create(self.name("volume"), labels=self.labels).name)
+
+    @cached_property
+    def _group(self) -> str:
+        """The control group of all its builds; see `build_group`."""
+        return self._held.enter_context(build_group(self.engine, self.limits))
 
     @cached_property
     def network(self) -> str:
@@ -428,6 +440,11 @@ class Bench:
         self._count += 1
         return self._count
 
+    def _image(self, reference: str) -> Image:
+        image = Image(self.client, reference, self.base_layers)
+        self._images.append(image)
+        return image
+
     def _build_error(self, done: Done) -> Wrong:
         match done.stopped:
             case "time":
@@ -455,12 +472,14 @@ class Bench:
     def close(self) -> None:
         """Remove all that was made: containers, networks, volumes, images, files."""
         self._guard.end()
-        with contextlib.closing(self.client):
+        with contextlib.closing(self.client), self._held:
             for machine in self._machines:
                 machine.stop()
             for stack in self._stacks:
                 with contextlib.suppress(OSError):
                     stack.end()
+            for image in self._images:
+                image.read_out()
             sweep(self.client, self._id)
             shutil.rmtree(self._place, ignore_errors=True)
             if self._place.exists():  # a container's user has written there
@@ -482,11 +501,6 @@ def _ran(report: str) -> tuple[str, ...]:
     return tuple(step for number, step in steps.items() if number not in cached)
 
 
-def _group(identity: str) -> str:
-    """Return the name of the control group of a bench's builds."""
-    return f"{LABEL}-check-{identity}"
-
-
 def sweep(client: DockerClient, identity: str) -> None:
     """Remove all that a bench has made on an engine."""
     mine = {"label": f"{LABEL}.check={identity}"}
@@ -502,7 +516,7 @@ def sweep(client: DockerClient, identity: str) -> None:
         remove(api.remove_network, network["Id"])
     for volume in api.volumes(filters=mine)["Volumes"] or []:
         remove(api.remove_volume, volume["Name"])
-    cgroups.forget(_group(identity))
+    forget_build_groups()
     for image in api.images(all=True, filters=mine):
         for name in [*(image.get("RepoTags") or []), image["Id"]]:
             if LABEL in name or name == image["Id"]:

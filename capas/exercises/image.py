@@ -1,17 +1,23 @@
 """An image as a check sees it: its settings, its layers, the files in them."""
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
+
+from docker.errors import NotFound
 
 from capas.engine import history
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+_INSTALLS = re.compile(r"\b(?:npm|pnpm|yarn)\b.*?\b(?:ci|i|install|add)\b")
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,6 @@ class File:
     """Which layer, from 0 at the bottom."""
     content: bytes
     """The first `Image.READ` bytes."""
-    modified: float = 0.0
-    """When it was written: seconds since 1970."""
 
 
 class Image:
@@ -45,6 +49,11 @@ class Image:
         self.id: str = self.attributes["Id"]
         self.ran: tuple[str, ...] = ()
         """The instructions that its build carried out; the others came from the cache."""
+
+    @property
+    def installed(self) -> list[str]:
+        """Of the instructions that its build carried out, those that install packages of npm."""
+        return [step for step in self.ran if _INSTALLS.search(step)]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -94,14 +103,35 @@ class Image:
             min(len(self.layers), len(other.layers)),
         )
 
-    @cached_property
+    @property
     def files(self) -> list[File]:
         """The files of its layers, but for those of known base images, from the bottom.
 
         Also those that a later layer hides or removes: they are in the image all the same.
         """
+        return self._reading.result()
+
+    def read_ahead(self) -> Self:
+        """Begin to read `files`: the engine takes a second or two, in which other checks go on."""
+        assert self._reading
+        return self
+
+    def read_out(self) -> None:
+        """Wait for the end of what `read_ahead` has begun."""
+        if "_reading" in vars(self):
+            self._reading.exception()
+
+    @cached_property
+    def _reading(self) -> Future[list[File]]:
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(self._read)
+        finally:
+            pool.shutdown(wait=False)
+
+    def _read(self) -> list[File]:
         # `docker save` writes layers in any order, and their order only at the end.
-        found: dict[str, list[tuple[str, int, bytes, float]]] = {}
+        found: dict[str, list[tuple[str, int, bytes]]] = {}
         order: list[str] = []
         with (
             history.Stream(self._client.api.get_image(self.id)) as stream,
@@ -117,10 +147,25 @@ class Image:
                 else:
                     found[member.name] = list(_entries(file))
         return [
-            File(path, size, number, content, modified)
+            File(path, size, number, content)
             for number, name in enumerate(order)
-            for path, size, content, modified in found.get(name, ())
+            for path, size, content in found.get(name, ())
         ]
+
+    def read(self, path: str) -> bytes | None:
+        """Return the beginning of a file as a container sees it; None: there is none."""
+        container = self._client.api.create_container(self.id, ["none"])
+        try:
+            chunks, _about = self._client.api.get_archive(container, f"/{path.lstrip('/')}")
+            with history.Stream(chunks) as stream, tarfile.open(fileobj=stream, mode="r|") as sent:
+                for member in sent:
+                    if file := sent.extractfile(member):
+                        return file.read(self.READ)
+        except NotFound:
+            pass
+        finally:
+            self._client.api.remove_container(container, v=True)
+        return None
 
     @cached_property
     def _history(self) -> list[dict[str, Any]]:
@@ -143,13 +188,13 @@ class Image:
         ]
 
 
-def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes, float]]:
-    """Yield path, size, beginning and time of each file of a layer; nothing if it is no layer."""
+def _entries(file: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
+    """Yield path, size and beginning of each file of a layer; nothing if it is no layer."""
     try:
         with tarfile.open(fileobj=file, mode="r|*") as layer:
             for member in layer:
                 if member.isfile() and (read := layer.extractfile(member)):
                     content = read.read(Image.READ)
-                    yield member.name.removeprefix("./"), member.size, content, member.mtime
+                    yield member.name.removeprefix("./"), member.size, content
     except tarfile.ReadError:
         return

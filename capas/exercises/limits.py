@@ -8,15 +8,18 @@ whoever waits for it (`capas.exercises.commands`, `capas.exercises.guard`).
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from capas.engine import Engine
+from capas.clean import LABEL
+from capas.engine import Engine, cgroups
 from capas.engine.cgroups import ROOT
 from capas.language import _
 
 MB = 2**20
+_GROUPS = f"{LABEL}-check-"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Limits:
     """Files handed in."""
     packages: bool = True
     """Whether builds reach the network, where packages come from."""
+    caches: bool = True
+    """Whether builds find what earlier checks have left in the builder's cache and cache mounts."""
     pull: bool = True
     """Whether images that the engine lacks are fetched."""
 
@@ -59,31 +64,96 @@ class Limits:
         }
 
 
-def build_group(engine: Engine, limits: Limits, name: str) -> str:
-    """Return a control group for the steps of builds, with its limits set; else nothing.
+@contextlib.contextmanager
+def build_group(engine: Engine, limits: Limits) -> Iterator[str]:
+    """Give a control group for the steps of a build, with its limits set; else "".
 
-    That takes an engine on this machine with the "cgroupfs" driver, and root. Who has asked for
-    one removes it in the end (`capas.engine.cgroups.forget`).
+    That takes an engine on this machine with the "cgroupfs" driver, and root. The group's name is
+    part of what BuildKit knows a step by in its cache: checks one after the other get the same
+    one, or each would begin anew.
     """
     if not _ours(engine.host):
-        return ""
+        yield ""
+        return
+    number = 0
+    while (descriptor := _take(name := f"{_GROUPS}{number}")) is None:
+        number += 1
+    with _released(name, descriptor):
+        yield f"/{name}" if _limited(name, limits) else ""
+
+
+def forget_build_groups() -> None:
+    """Remove the groups of builds that were killed; those in use stay."""
+    for folder in _place("pids").glob(f"{_GROUPS}*"):
+        if (descriptor := _take(folder.name)) is not None:
+            with _released(folder.name, descriptor):
+                pass
+
+
+@contextlib.contextmanager
+def _released(name: str, descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            cgroups.forget(name)
+            os.close(descriptor)
+
+
+def _take(name: str) -> int | None:
+    """Make a group this process's, until the descriptor that is returned is closed.
+
+    None: it is another's. -1: there can be none.
+    """
+    import fcntl  # not on Windows
+
+    folder = _place("pids") / name
+    while True:
+        descriptor = -1
+        try:
+            folder.mkdir(exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it before has removed the folder: then this is a lock on nothing.
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            return -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _limited(name: str, limits: Limits) -> bool:
+    """Set a group's limits; return whether that was possible."""
     wanted = {
         "pids": {"pids.max": limits.build_processes},
         "memory": {"memory.limit_in_bytes": limits.build_memory, "memory.max": limits.build_memory},
     }
-    unified = (ROOT / "cgroup.controllers").exists()
     for controller, settings in wanted.items():
-        group = (ROOT if unified else ROOT / controller) / name
+        group = _place(controller) / name
         try:
             group.mkdir(exist_ok=True)
-            if unified:
+            if _unified():
                 (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
             for setting, value in settings.items():
                 if (group / setting).exists():
                     (group / setting).write_text(str(value))
         except OSError:
-            return ""
-    return f"/{name}"
+            return False
+    return True
+
+
+def _place(controller: str) -> Path:
+    return ROOT if _unified() else ROOT / controller
+
+
+def _unified() -> bool:
+    return (ROOT / "cgroup.controllers").exists()
 
 
 @cache

@@ -28,7 +28,9 @@ KEPT = (
 
 def limits_for(exercise: Exercise) -> Limits:
     """Return the limits for answers of people whom nobody knows."""
-    return Limits(packages=exercise.packages, pull=False, context=100 * 2**20, cpus=1.0)
+    return Limits(
+        packages=exercise.packages, caches=False, pull=False, context=100 * 2**20, cpus=1.0
+    )
 
 
 def run(

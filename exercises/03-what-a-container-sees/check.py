@@ -14,7 +14,7 @@ MANY = "for i in $(seq 50); do sleep 0 & done; wait; echo ready; exec sleep 300"
 
 
 def image(bench: Bench) -> Image:
-    return bench.build()
+    return bench.build().read_ahead()
 
 
 def facts(container: Container) -> dict[str, Any]:

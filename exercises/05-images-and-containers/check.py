@@ -16,7 +16,7 @@ MOST = 3 * MB
 
 
 def image(bench: Bench) -> Image:
-    return bench.build()
+    return bench.build().read_ahead()
 
 
 def service(bench: Bench) -> Container:

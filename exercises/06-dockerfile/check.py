@@ -9,7 +9,7 @@ OTHER = "otro estante"
 
 
 def image(bench: Bench) -> Image:
-    return bench.build()
+    return bench.build().read_ahead()
 
 
 def service(bench: Bench) -> Container:

@@ -20,11 +20,12 @@ def image(bench: Bench) -> Image:
     value = bench.once(token)
     (bench.folder / "token.txt").write_text(f"{value}\n", encoding="utf-8")
     try:
-        return bench.build(arguments={"TOKEN": value}, secrets={"token": value})
+        made = bench.build(arguments={"TOKEN": value}, secrets={"token": value})
     except Wrong as wrong:
         if "index: no token" in wrong.values.get("said", ""):
             raise Wrong("no-token", said=wrong.values["said"]) from wrong
         raise
+    return made.read_ahead()
 
 
 def start(bench: Bench, **options: object) -> Container:
@@ -47,6 +48,7 @@ def service(bench: Bench) -> Container:
 
 
 def prices(bench: Bench) -> None:
+    bench.once(image)
     if "token.txt" in bench.context():
         bench.advise("token-in-context")
     if re.search(r"(?im)^ARG\s+TOKEN\b", bench.read("Dockerfile")):

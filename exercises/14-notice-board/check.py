@@ -1,6 +1,5 @@
 """Exercise 14: an app of others, with a build step, a worker, settings, data and secrets."""
 
-import re
 import secrets
 from typing import Any
 
@@ -14,7 +13,6 @@ NAME, TEXT = "welcome", "# Welcome\n\nto the *board*"
 PORT = 3000
 ROOM = 12
 """MB that the image may add to its base image."""
-INSTALLS = re.compile(r"\b(?:npm|pnpm|yarn)\b.*?\b(?:ci|i|install|add)\b")
 
 
 def password(bench: Bench) -> str:
@@ -26,7 +24,7 @@ def volume(bench: Bench) -> str:
 
 
 def image(bench: Bench) -> Image:
-    return bench.build()
+    return bench.build().read_ahead()
 
 
 def start(bench: Bench) -> Container:
@@ -162,5 +160,5 @@ def lean(bench: Bench) -> None:
     source = bench.folder / "src/server.js"
     with source.open("a", encoding="utf-8") as file:
         file.write(f"// {secrets.token_hex(8)}\n")
-    if again := [step for step in bench.build().ran if INSTALLS.search(step)]:
+    if again := bench.build().installed:
         raise Wrong("installs-again", step=again[0])

@@ -2,7 +2,7 @@
 
 import re
 
-from capas.exercises import Answer, Bench, Container, NotYet, Stack, Wrong
+from capas.exercises import Answer, Bench, Container, Image, NotYet, Stack, Wrong
 from capas.exercises.stack import FILES
 
 PORT = 8080
@@ -34,6 +34,13 @@ def running(bench: Bench) -> Stack:
     return stack
 
 
+def images(bench: Bench) -> list[Image]:
+    """The images that the project builds, or takes."""
+    stack = bench.once(running)
+    made = {stack.container(name).attributes["Image"] for name in ("app", "migrate")}
+    return [bench.image(image).read_ahead() for image in sorted(made)]
+
+
 def again(bench: Bench) -> Stack:
     """After a new tool, `down` and `up`."""
     stack = bench.once(running)
@@ -52,6 +59,7 @@ def starts(bench: Bench) -> None:
     for name in ("db", "app"):
         if stack.container(name).health == "none":
             raise Wrong("no-health-check", service=name)
+    bench.once(images)
     for command in re.findall(r"pg_isready[^\n]*", _compose_file(bench)):
         if "-h" not in command:
             bench.advise("socket")
@@ -85,8 +93,7 @@ def secret(bench: Bench) -> None:
         raise Wrong("password-short", length=len(password))
     if password in _compose_file(bench):
         raise Wrong("password-in-compose")
-    for name in ("app", "migrate"):
-        image = bench.image(stack.container(name).attributes["Image"])
+    for image in bench.once(images):
         if any(password in text for text in (*image.environment.values(), *image.instructions)):
             raise Wrong("password-in-image", where="ENV / ARG")
         for file in image.files:

@@ -29,6 +29,7 @@ TIGHT = Limits(
     disk=200 * MB,
     context=20 * MB,
     packages=False,
+    caches=False,
     pull=False,
 )
 FROM = "FROM python:3.13-slim\n"
@@ -194,6 +195,21 @@ def test_a_build_reaches_neither_the_network_nor_our_environment(
     (first, *_) = found.outcomes
     assert first.hint == "build-fails"
     assert "/bin/sh -c false" in first.values["line"], first.values
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_a_build_leaves_in_a_cache_reaches_no_other(
+    shared: bool, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = f"RUN --mount=type=cache,id={uuid4().hex},target=/cache"
+    # What is copied is the same for both, and so is the step after it.
+    after = f"{FROM}COPY --from=one /etc/debian_version /one\n{mount} cp -r /cache /seen\n"
+    one = FROM.replace("\n", " AS one\n")
+    attack = dockerfile(tmp_path / "a", f"{one}{mount} touch /cache/poison\n{after}")
+    victim = dockerfile(tmp_path / "b", f"{one}{after}RUN test ! -e /seen/poison\n")
+    judged(engine, attack, monkeypatch, caches=shared)
+    found = judged(engine, victim, monkeypatch, caches=shared)
+    assert ("build-fails" in found.hints) == shared  # shared, it would
 
 
 def test_a_container_gets_no_answer_from_outside(engine: Engine) -> None:
