@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -94,6 +95,16 @@ def test_a_word_that_it_does_not_know_is_said(
         load(monkeypatch, **wrong)
 
 
+def free_range(engine: Engine) -> str:
+    """Return addresses that the engine keeps apart: the course's own one, of its range only."""
+    pools = engine.client().info().get("DefaultAddressPools") or []
+    if not pools:
+        return "10.214.0.0/20"
+    pool = IPv4Network(pools[0]["Base"])
+    *_, last = pool.subnets(new_prefix=max(pool.prefixlen, 20))
+    return str(last)
+
+
 class Class:
     """A hub in Docker Compose, and its students' browsers."""
 
@@ -109,7 +120,7 @@ class Class:
             "ENGINE": "rootless",
             "INTERNET": "yes",
             "MEMORY": "1G",
-            "STUDENT_NETWORKS": "10.214.0.0/20",
+            "STUDENT_NETWORKS": free_range(engine),
             "DOCKER_SOCKET": engine.host.removeprefix("unix://"),
         }
         self.env = folder / "env"
