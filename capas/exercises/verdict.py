@@ -14,7 +14,7 @@ from capas.exercises.catalogue import Exercise, find, spoken
 from capas.exercises.limits import Limits
 from capas.exercises.wrong import NotYet, Wrong
 from capas.language import _, current
-from capas.show.table import Table
+from capas.show.table import Table, with_code
 
 State = Literal["done", "todo", "hint", "broken"]
 """``broken``: the check itself failed; that is the course's mistake."""
@@ -123,7 +123,7 @@ class Verdict:
         )
 
     def _repr_html_(self) -> str:
-        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self.remarks())
+        remarks = "".join(f"<li>{with_code(remark)}</li>" for remark in self.remarks())
         below = f"<p>{escape(_('Advice'))}</p><ul>{remarks}</ul>" if remarks else ""
         summary = f"<p><strong>{escape(self.summary())}</strong></p>"
         return f"{self._table()._repr_html_()}\n{summary}{below}"

@@ -6,6 +6,7 @@ and shows a bare, still complete table. A state is told by a sign and a word, ne
 colour alone.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -92,10 +93,10 @@ class Table:
             if state is not None:
                 _sign, variable, otherwise = _LOOKS[state]
                 bar = f";border-left:5px solid var({variable},{otherwise})"
-            cells = [f'<th scope="row" style="{cell}{bar}">{escape(row[0])}</th>']
+            cells = [f'<th scope="row" style="{cell}{bar}">{with_code(row[0])}</th>']
             for column, text in enumerate(row[1:], 1):
                 whole = ";white-space:nowrap" if state is not None and column == 1 else ""
-                cells.append(f'<td style="{cell}{whole}">{escape(text)}</td>')
+                cells.append(f'<td style="{cell}{whole}">{with_code(text)}</td>')
             lines.append(f"<tr>{''.join(cells)}</tr>")
         lines += ["</tbody>", "</table>"]
         return "\n".join(lines)
@@ -111,6 +112,11 @@ class Table:
         rule = "  ".join("─" * width for width in widths)
         above = [self.caption, ""] if self.caption else []
         return "\n".join([*above, line(self.head), rule, *(line(row) for row in self.rows)])
+
+
+def with_code(text: str) -> str:
+    """Return a text as HTML; what stands between backticks as code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text))
 
 
 def _cells(text: str) -> int:

@@ -70,3 +70,9 @@ def test_it_speaks_spanish() -> None:
     language.use("es")
     assert repr(doctor_table(CHECKS)).startswith("Qué")
     assert "Qué hacer" in doctor_table(CHECKS)._repr_html_()
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_html() -> None:
+    html = Table(["a", "b"], [["`x`", "do `rm <file>`, not ` or <b>"]])._repr_html_()
+    assert "><code>x</code></th>" in html
+    assert "<td" in html and "do <code>rm &lt;file&gt;</code>, not ` or &lt;b&gt;</td>" in html
