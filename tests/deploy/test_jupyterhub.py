@@ -230,7 +230,7 @@ def test_compose_reads_it(engine: Engine, tmp_path: Path) -> None:
 @pytest.mark.engine
 @pytest.mark.slow
 def test_a_class_of_three_at_once(room: Class) -> None:
-    """From the first sign-up to the last volume; 3 min, and 5 more to build the images."""
+    """From the first sign-up to the last volume; 160 s, and 5 min more to build the images."""
     students = [Browser(room.url, name) for name in STUDENTS]
     ana, luis, _sol = students
     for student in students:
