@@ -12,12 +12,13 @@ import pytest
 from capas.language import languages
 from capas.paths import ROOT
 
-FOLDERS = ("docs", "notebooks/src", "notebooks/figures", "sample_apps")
+FOLDERS = ("deploy", "docs", "notebooks/src", "notebooks/figures", "sample_apps")
 TEXTS = sorted(
     path.relative_to(ROOT)
     for pattern in (
         "*.md",
         "docs/*.md",
+        "deploy/*/*.md",
         "notebooks/src/*.md",
         "notebooks/figures/*.md",
         "sample_apps/*.md",
