@@ -1,5 +1,6 @@
 """What an engine holds: a lesson leaves it as it was, whatever else runs there."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from uuid import uuid4
@@ -8,11 +9,14 @@ from docker import DockerClient
 
 from capas.engine import Engine, images
 
+_COPIED = re.compile(r"127\.0\.0\.1:\d+/library/")
+
 
 def holdings(client: DockerClient) -> set[str]:
     """Return all containers with their states, images with their names, volumes and networks.
 
-    But for the containers of the tests themselves (a browser), which end when the tests do.
+    But for the containers of the tests themselves (a browser), which end when the tests do, and
+    for the names under which images are being copied to the engine's own mirror meanwhile.
     """
     api = client.api
     found = {
@@ -23,6 +27,8 @@ def holdings(client: DockerClient) -> set[str]:
     }
     for image in api.images(all=True):
         for name in image.get("RepoTags") or ["<none>"]:
+            if _COPIED.match(name):
+                continue
             found.add(f"image {name} {image['Id'].removeprefix('sha256:')[:12]}")
     found |= {f"volume {volume['Name']}" for volume in api.volumes()["Volumes"] or []}
     return found | {f"network {network['Name']}" for network in api.networks()}

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from capas import paths
-from capas.engine import cgroups, mounts, network, packages, processes
+from capas.engine import cgroups, mounts, names, network, packages, processes
 from capas.engine.firewall import SYSTEM_PATH, Firewall, iptables_folder
 from capas.engine.locking import lock
 from capas.engine.mirror import Mirror, classroom
@@ -293,6 +293,8 @@ class PrivateEngine:
         if "dockerd" not in alive:
             for name in ("docker.pid", "docker.sock"):
                 (self.run_folder / name).unlink(missing_ok=True)
+            state["names"] = names.answered()
+            self._save(state)
             self._write_daemon_config(state)
             config = self.folder / "daemon.json"
             self._spawn("usr/sbin/dockerd", "--config-file", str(config), "--bridge", self.tag)
@@ -359,6 +361,9 @@ class PrivateEngine:
             "live-restore": True,
             "registry-mirrors": [f"http://{here}:{port}"] if port else [],
             "insecure-registries": [address] if address and not tls else [],
+            # Without a network, a name that is not known is to be told at once: a container's own
+            # loopback refuses, a name server out of reach is waited for. Known ones are Docker's.
+            **({} if state.get("names", True) else {"dns": [here]}),
             "log-driver": "json-file",
             "log-opts": {"max-size": "10m", "max-file": "3"},
             "features": {"buildkit": True},
