@@ -1,14 +1,15 @@
 """Exercise 08: an image that installs its packages again after each edit."""
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from capas.exercises import Bench, File, Image, NotYet, Wrong
 
 PACKAGE, TOOL = "marked", "picocolors"
-OTHER = "17.0.4"
-"""Another version of the package than the lock has."""
+OTHER = Path(__file__).with_name("other") / "package-lock.json"
+"""Another version of the package than the student's lock has; a kit has what lock files name."""
 FOREIGN = "node_modules/left-over/index.js"
 BASE = ("usr/", "opt/")
 """Where base images have packages of npm itself."""
@@ -90,15 +91,14 @@ def renewed(bench: Bench) -> None:
     if (file := installed(bench.once(image))) is None:
         raise Wrong("no-package", package=PACKAGE)
     package, lock = descriptions(bench)
-    package["dependencies"][PACKAGE] = OTHER
-    lock["packages"].setdefault("", {}).setdefault("dependencies", {})[PACKAGE] = OTHER
-    entry = lock["packages"][f"node_modules/{PACKAGE}"]
-    lock["packages"][f"node_modules/{PACKAGE}"] = {
-        key: value for key, value in entry.items() if key not in ("integrity", "resolved")
-    } | {"version": OTHER}
+    other = json.loads(OTHER.read_text(encoding="utf-8"))["packages"][f"node_modules/{PACKAGE}"]
+    wanted = other["version"]
+    package["dependencies"][PACKAGE] = wanted
+    lock["packages"].setdefault("", {}).setdefault("dependencies", {})[PACKAGE] = wanted
+    lock["packages"][f"node_modules/{PACKAGE}"] = other
     changes = {"package.json": json.dumps(package), "package-lock.json": json.dumps(lock)}
-    if (found := version(edited(bench, changes), file.path)) != OTHER:
-        raise Wrong("stale", package=PACKAGE, wanted=OTHER, found=found)
+    if (found := version(edited(bench, changes), file.path)) != wanted:
+        raise Wrong("stale", package=PACKAGE, wanted=wanted, found=found)
 
 
 def locked(bench: Bench) -> None:

@@ -59,7 +59,7 @@ class Room:
     def start(self, *command: str, output: IO[str] | int | None = None) -> "subprocess.Popen[str]":
         """Start a command in the clone."""
         return subprocess.Popen(
-            ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", f"--wd={self.clone}", *command],
+            ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", f"--wdns={self.clone}", *command],
             env=self.environment,
             text=True,
             stdin=subprocess.DEVNULL,
