@@ -1,4 +1,4 @@
-"""Lessons as a student runs them: in the JupyterLab that ``capas lab`` starts, in a browser.
+"""Lessons and labs as a student runs them: in the JupyterLab that ``capas lab`` starts, in a browser.
 
 nbval compares what the cells put out; this says that the lesson runs where it is read, without
 an error, and that what is drawn is drawn. Three always; all of them with ``--slow``.
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 ALWAYS = (
     "notebooks/en/00-start-here.ipynb",
     "notebooks/en/06-dockerfile.ipynb",
-    "notebooks/es/09-compose.ipynb",
+    "exercises/06-dockerfile/lab.es.ipynb",
 )
 
 BROKEN = """() => {
