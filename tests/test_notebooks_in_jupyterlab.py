@@ -1,4 +1,4 @@
-"""Lessons and labs as a student runs them: in the JupyterLab that ``capas lab`` starts, in a browser.
+"""Lessons and labs as a student runs them: in the JupyterLab of ``capas lab``, in a browser.
 
 nbval compares what the cells put out; this says that the lesson runs where it is read, without
 an error, and that what is drawn is drawn. Three always; all of them with ``--slow``.

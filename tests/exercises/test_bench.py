@@ -1,0 +1,43 @@
+"""What one check finds of another on the engine."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from capas.engine import Engine, images
+from capas.exercises import Bench, Limits
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.parametrize("caches", [True, False])
+def test_a_second_check_takes_from_the_cache_what_the_first_has_built(
+    caches: bool, engine: Engine, tmp_path: Path
+) -> None:
+    images.ensure(engine, ["busybox"])
+    step = f"RUN echo {uuid4()} > /word"
+    ran = []
+    for _check in range(2):
+        with Bench(engine, tmp_path, Limits(caches=caches)) as bench:
+            ran.append(step in bench.build(inline=f"FROM busybox\n{step}\n").ran)
+    assert ran == [True, not caches]
+
+
+def test_within_a_check_the_cache_is_used_in_any_case(engine: Engine, tmp_path: Path) -> None:
+    images.ensure(engine, ["busybox"])
+    step = f"RUN echo {uuid4()} > /word"
+    with Bench(engine, tmp_path, Limits(caches=False)) as bench:
+        ran = [step in bench.build(inline=f"FROM busybox\n{step}\n").ran for _build in range(2)]
+    assert ran == [True, False]
+
+
+def test_a_file_is_read_as_a_container_sees_it(engine: Engine, tmp_path: Path) -> None:
+    images.ensure(engine, ["busybox"])
+    text = "FROM busybox\nRUN echo old > /word\nRUN echo new > /word\n"
+    with Bench(engine, tmp_path) as bench:
+        image = bench.build(inline=text)
+        assert image.read("word") == b"new\n"
+        assert image.read("/no/such") is None
+        words = [file.content for file in image.files if file.path == "word"]
+        assert words == [b"old\n", b"new\n"]
