@@ -557,18 +557,21 @@ def progress(lang: Language = None) -> None:
 def drift(
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
     write: Annotated[
-        bool, typer.Option("--write", help=_("Pin the newest images and Python packages instead."))
+        bool, typer.Option("--write", help=_("Pin the newest instead, and make lock files anew."))
     ] = False,
 ) -> None:
     """Compare pinned versions with the registries'."""
+    from dataclasses import asdict
+
     from capas import drift
 
     report = drift.look()
     typer.echo(drift.to_json(report)) if as_json else drift.show(report)
     for problem in report.problems:
         typer.echo(problem, err=True)
-    if write:
-        drift.write(report)
+    for pin in drift.write(report) if write else []:
+        left = _("{name} stays at {pinned}: the versions beside {file} allow no {newest}.")
+        typer.echo(left.format(**asdict(pin)), err=True)
     raise typer.Exit(report.exit_code)
 
 

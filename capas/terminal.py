@@ -23,9 +23,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; without colours where the output is no terminal."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    drawn = Table(*headings, box=box.SIMPLE, header_style="bold")
+    # A cell that is too long goes on in the next line: nothing of it is left out.
+    columns = [Column(heading, overflow="fold") for heading in headings]
+    drawn = Table(*columns, box=box.SIMPLE, header_style="bold")
     for row in rows:
         drawn.add_row(*row)
     Console().print(drawn)
