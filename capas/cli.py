@@ -643,8 +643,10 @@ def site(
 ) -> None:
     """Make the site."""
     from capas import site
+    from capas.terminal import tidy_end
 
-    raise typer.Exit(site.run(out, serve=serve))
+    with tidy_end():
+        raise typer.Exit(site.run(out, serve=serve))
 
 
 def _no_engine() -> str:

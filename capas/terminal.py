@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import FrameType
 
 from capas.language import _
 
@@ -17,6 +19,25 @@ def progress(text: str) -> None:
     """Print a line with the seconds since the command began; on stderr, so that output is clean."""
     with contextlib.suppress(OSError):  # the terminal was closed: go on without it
         print(f"{time.time() - _started:5.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def tidy_end() -> Iterator[None]:
+    """Have SIGTERM, and a terminal that is closed, end the body as Ctrl-C does: with its tidying.
+
+    The exit code is 128 and the signal's number, as a shell has it.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler or signal.SIG_DFL)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
