@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urljoin
 
+from capas import lessons
 from capas.doctor import HUB
 from capas.engine.catalogue import CATALOGUE, BaseImage, catalogue
 from capas.errors import CapasError
@@ -463,6 +464,18 @@ def _replace(root: Path, file: str, old: str, new: str) -> None:
         after = words.sub(new, before)
         if after != before:
             path.write_text(after, encoding="utf-8")
+    if file.startswith("notebooks/src/"):
+        _renew_ids(root, lessons.read(root / file))
+
+
+def _renew_ids(root: Path, lesson: lessons.Lesson) -> None:
+    """Give the cells of a lesson's notebooks the ids that its changed source makes."""
+    for path in sorted(root.glob(f"notebooks/*/{lesson.name}.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        wanted = lessons.assemble(lesson, path.parent.name).cells
+        for old, new in zip(json.loads(text)["cells"], wanted, strict=True):
+            text = text.replace(f'"id": "{old["id"]}"', f'"id": "{new.id}"')
+        path.write_text(text, encoding="utf-8")
 
 
 def _write_digest(file: Path, pin: Pin) -> None:

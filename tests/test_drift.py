@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from capas import cli, drift
+from capas import cli, drift, lessons
 from capas.engine.catalogue import CATALOGUE, catalogue
 from capas.paths import ROOT
 
@@ -287,6 +288,27 @@ def test_a_build_and_the_notebooks_that_quote_it(
     assert built.read_text() == (
         '["[2/2] RUN pip install --quiet old==1.1  2 s", "bold==1.0", "old==1.0.1"]'
     )
+
+
+def test_a_lesson_stays_what_its_notebooks_are_made_of(tmp_path: Path) -> None:
+    name = "12-production-images"
+    for file in (f"src/{name}.md", f"en/{name}.ipynb", f"es/{name}.ipynb"):
+        (tmp_path / "notebooks" / file).parent.mkdir(parents=True)
+        shutil.copy(ROOT / "notebooks" / file, tmp_path / "notebooks" / file)
+    source = f"notebooks/src/{name}.md"
+    ((_file, _name, version),) = [
+        pin for pin in drift._required(tmp_path) if pin[:2] == (source, "pip-audit")
+    ]
+    drift.write(drift.Report([drift.Pin("python", "pip-audit", source, version, "99.1")]), tmp_path)
+    lesson = lessons.read(tmp_path / source)
+    assert any("pip-audit==99.1" in cell.source for cell in lesson.cells)
+    for language in ("en", "es"):
+        built = nbformat.read(tmp_path / f"notebooks/{language}/{name}.ipynb", as_version=4)
+        wanted = lessons.assemble(lesson, language)
+        assert [(cell.id, cell.source) for cell in built.cells] == [
+            (cell.id, cell.source) for cell in wanted.cells
+        ]
+        assert all(cell.execution_count for cell in built.cells if cell.cell_type == "code")
 
 
 def test_a_version_that_something_does_not_work_with_is_not_newer(
