@@ -358,11 +358,11 @@ def _rich(data: dict[str, Any], which: str, part: str) -> str:
 
 
 def _rows(html: str, which: str) -> str:
-    """Keep the chosen rows of a table's body, and no sentence about the whole of it."""
+    """Keep the chosen rows of a table's body, and no caption about the whole of it."""
     body = re.search(r"<tbody>(.*?)</tbody>", html, re.S)
     if not which or not body:
         return html
     rows = [row for row in re.findall(r"<tr>.*?</tr>", body[1], re.S)]
     kept = [row for row in chosen(rows, which) if row != "⋮"]
-    head = re.sub(r"<p>.*?</p>", "", html[: body.start(1)], flags=re.S)
+    head = re.sub(r"<caption.*?</caption>", "", html[: body.start(1)], flags=re.S)
     return head + "".join(kept) + html[body.end(1) :]
