@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
@@ -46,16 +47,18 @@ Show = Callable[..., "Page"]
 
 
 class Running:
-    """A ``capas lab`` of a home of its own."""
+    """A ``capas lab`` of a home of its own, of the course in the folder `root`."""
 
-    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, root: Path = paths.ROOT, **environment: str
+    ) -> None:
         self.home = home
         environment = {**os.environ, "CAPAS_HOME": str(home), "CAPAS_LANG": "en"} | environment
         for name in ("CAPAS_ENGINE", "DOCKER_HOST"):  # `capas test` has set them
             environment.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "capas.cli", "lab", "--no-browser", *arguments],
-            cwd=paths.ROOT,
+            cwd=root,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=(home / "stderr").open("w"),
@@ -96,6 +99,10 @@ class Running:
         said = answer.read()
         return answer.status, json.loads(said) if answer.status < 300 and said else None
 
+    def end_kernels(self) -> None:
+        for session in self.ask("GET", "/api/sessions")[1]:
+            self.ask("DELETE", f"/api/sessions/{session['id']}")
+
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)
@@ -112,13 +119,15 @@ class Running:
         return found
 
 
-@pytest.fixture(scope="session")
-def jupyterlab(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A JupyterLab that ``capas lab`` has started, with the engine of the tests."""
-    folder = tmp_path_factory.mktemp("lab")
-    home, config, work = folder / "home", folder / "config", folder / "work"
+@contextmanager
+def started(engine: Engine, folder: Path, work: Path, root: Path = paths.ROOT) -> Iterator[Running]:
+    """Start ``capas lab`` of the course in `root`, with a home and settings in `folder`.
+
+    Notebooks are not saved by themselves there.
+    """
+    home, config = folder / "home", folder / "config"
     for place in (home, config, work):
-        place.mkdir()
+        place.mkdir(exist_ok=True)
     (config / "jupyter_lab_config.json").write_text(
         json.dumps({"LabApp": {"expose_app_in_browser": True}})
     )
@@ -131,9 +140,10 @@ def jupyterlab(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iter
     one = Running(
         home,
         *("--engine", engine.host),
+        root=root,
         JUPYTER_CONFIG_DIR=str(config),
         CAPAS_WORK=str(work),
-        PYTHONPATH=str(paths.ROOT),
+        PYTHONPATH=str(root),
     )
     try:
         one.wait()
@@ -142,6 +152,14 @@ def jupyterlab(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iter
     finally:
         if one.process.poll() is None:
             one.stop()
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A JupyterLab that ``capas lab`` has started, with the engine of the tests."""
+    folder = tmp_path_factory.mktemp("lab")
+    with started(engine, folder, folder / "work") as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -216,8 +234,7 @@ def _show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
     finally:
         for page in pages:
             page.close()
-        for session in jupyterlab.ask("GET", "/api/sessions")[1]:
-            jupyterlab.ask("DELETE", f"/api/sessions/{session['id']}")
+        jupyterlab.end_kernels()
 
 
 STATES = """() => {
@@ -235,15 +252,20 @@ STATES = """() => {
 """Returns what the code cells of the notebook in front have come to."""
 
 
+def until_idle(page: "Page") -> None:
+    """Wait until the kernel of the notebook in front has nothing to do."""
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        " === 'idle'"
+    )
+
+
 def run_all(page: "Page", seconds: float = 600) -> list[dict[str, Any]]:
     """Run the notebook in front from the first cell to the last; return its code cells.
 
     Fails the test if one of them does not end within `CELL_SECONDS`, or all within `seconds`.
     """
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
-        " === 'idle'"
-    )
+    until_idle(page)
     page.evaluate(
         """() => {
           const { commands } = window.jupyterapp;

@@ -1,7 +1,8 @@
 """Lessons and labs as a student runs them: in the JupyterLab of ``capas lab``, in a browser.
 
 nbval compares what the cells put out; this says that the lesson runs where it is read, without
-an error, and that what is drawn is drawn. Three always; all of them with ``--slow``.
+an error, that what is drawn is drawn, and that axe-core finds nothing serious against what is
+ours. Three always; all of them with ``--slow``.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import pytest
 
 from capas.paths import ROOT
 from capas.testing import notebooks
-from tests.jupyterlab import Show, errors, run_all
+from tests.jupyterlab import Show, errors, run_all, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Error, Page
@@ -28,6 +29,9 @@ ALWAYS = (
     "notebooks/en/06-dockerfile.ipynb",
     "exercises/06-dockerfile/lab.es.ipynb",
 )
+
+OURS = "[data-mime-type='text/html'], :has(.capas)"
+"""Outputs that the course draws, and not JupyterLab: tables, figures, widgets."""
 
 BROKEN = """() => {
   const panel = window.jupyterapp.shell.currentWidget.node;
@@ -65,6 +69,7 @@ def test_it_runs_to_its_end(notebook: str, show: Show, seen: Callable[["Page", s
     page.locator(".jp-NotebookPanel h1").first.wait_for()
     cells = run_all(page)
     assert errors(cells) == []
+    looked = 0
     # Cell by cell, as one scrolls: each is drawn only when it comes into sight.
     for number in range(page.evaluate("window.jupyterapp.shell.currentWidget.model.cells.length")):
         page.evaluate(
@@ -75,9 +80,15 @@ def test_it_runs_to_its_end(notebook: str, show: Show, seen: Callable[["Page", s
         )
         with contextlib.suppress(Exception):  # what is not drawn after that is told below
             page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=5_000)
-        if found := page.evaluate(BROKEN):
+        found = page.evaluate(BROKEN)
+        ours = f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output:is({OURS})"
+        if page.locator(ours).count():
+            looked += 1
+            found += violations(page, ours)
+        if found:
             faults += [f"cell {number}: {fault}" for fault in found]
             seen(page, f"{Path(notebook).parent.name}-{Path(notebook).stem}-{number}")
     seen(page, f"{Path(notebook).parent.name}-{Path(notebook).stem}-end")
     assert faults == []
+    assert looked  # a quiz, a verdict: each has something of ours
     assert (ROOT / notebook).read_bytes() == stored  # nothing is written but by who saves

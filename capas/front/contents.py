@@ -105,6 +105,8 @@ def _words() -> dict[str, str]:
         "about": _("Lessons in which everything runs, and labs in which you build it."),
         "open": _("Open the course's contents"),
         "language": _("Language"),
+        "clear": _("Clear outputs"),
+        "clear why": _("Clear the stored outputs: first you predict, then you run"),
         "lessons": _("Lessons"),
         "labs": _("Labs"),
         "minutes": _("{n} min"),

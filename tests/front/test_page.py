@@ -146,6 +146,17 @@ def test_every_notebook_leads_back(show: Show) -> None:
 
 
 @pytest.mark.engine
+def test_what_a_lesson_will_say_can_be_cleared_before_one_predicts(show: Show) -> None:
+    page = show("notebooks/en/03-docker-and-the-kernel.ipynb")
+    cells = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+    outputs = f"{cells}.flatMap((cell) => cell.outputs ?? []).length"
+    page.locator(".jp-NotebookPanel h1").wait_for()
+    assert page.evaluate(outputs) > 10
+    page.locator(".jp-NotebookPanel").get_by_role("button", name="Clear outputs").click()
+    page.wait_for_function(f"() => {outputs} === 0")
+
+
+@pytest.mark.engine
 def test_a_notebook_of_yesterday_does_not_hide_it(jupyterlab: Running, show: Show) -> None:
     page = show("notebooks/en/02-benefits-and-costs.ipynb")
     page.locator(".jp-NotebookPanel h1").wait_for()
@@ -167,6 +178,7 @@ def test_the_language_is_remembered(jupyterlab: Running, show: Show) -> None:
     speak(page, "español", "es")
     page.get_by_role("menuitem", name="Capas", exact=True).click()
     page.get_by_role("menuitem", name="Capas: contenidos").wait_for()
+    page.get_by_role("tab", name="Capas: contenidos").wait_for()
     assert (jupyterlab.home / "language").read_text() == "es\n"
     assert jupyterlab.ask("GET", "/capas/api/contents")[1]["language"] == "es"
     assert jupyterlab.ask("POST", "/capas/api/language", body={"language": "xx"})[0] == 400

@@ -1,5 +1,6 @@
 // The front page of the course in JupyterLab, and the ways back to it: a menu, the command
-// palette, a card in the launcher, a button in each notebook's toolbar.
+// palette, a card in the launcher, a button in each notebook's toolbar; beside it, one that
+// clears the stored outputs.
 //
 // A prebuilt extension of JupyterLab 4, written by hand, with nothing to compile. JupyterLab
 // loads this script and expects a container of module federation in window._JUPYTERLAB: init()
@@ -11,6 +12,7 @@
 (() => {
   const OPEN = "capas:contents";
   const SPEAK = "capas:language";
+  const CLEAR = "capas:clear-outputs";
   const SOON = 2000;
   const LATER = 15000; // ms until the engine is asked again
 
@@ -401,6 +403,12 @@
           },
         });
 
+        commands.addCommand(CLEAR, {
+          label: () => course.words.clear,
+          caption: () => course.words["clear why"],
+          execute: () => commands.execute("notebook:clear-all-cell-outputs"),
+        });
+
         const category = "Capas";
         // Among the notebooks, where one looks first; last there: the first gives them their icon.
         const kernelIconUrl = `data:image/svg+xml,${encodeURIComponent(ICON)}`;
@@ -421,8 +429,10 @@
           menubar.addMenu(menu, true, { rank: 900 });
         }
         course.listeners.push(() => {
+          tracker.forEach((one) => (one.title.label = course.words.title));
           commands.notifyCommandChanged(OPEN);
           commands.notifyCommandChanged(SPEAK);
+          commands.notifyCommandChanged(CLEAR);
         });
 
         app.docRegistry.addWidgetExtension("Notebook", {
@@ -434,6 +444,9 @@
               caption: course.words.open,
             });
             panel.toolbar.insertItem(0, "capas", button);
+            // Stored outputs would tell before one has predicted.
+            const clear = new ui.CommandToolbarButton({ commands, id: CLEAR });
+            panel.toolbar.insertItem(1, "capas-clear", clear);
             return button;
           },
         });
