@@ -11,7 +11,8 @@ Units: one unit is one pixel when a figure is shown at its full width of 960.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -102,6 +103,7 @@ class Drawing:
         self._shrinks = language not in LANGUAGES
         self.height = height
         self._classes: set[str] = set()
+        self._step: int | None = None
         self.root = ET.Element(
             "svg",
             {
@@ -133,6 +135,8 @@ class Drawing:
     ) -> ET.Element:
         self._classes.update(classes.split())
         element = ET.SubElement(self.root if parent is None else parent, tag)
+        if self._step is not None and parent is None:
+            element.set("data-step", str(self._step))
         if classes:
             element.set("class", classes)
         for name, value in attributes.items():
@@ -140,6 +144,15 @@ class Drawing:
                 written = _number(value) if isinstance(value, (int, float)) else str(value)
                 element.set(name.rstrip("_").replace("_", "-"), written)
         return element
+
+    @contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Have what is drawn inside belong to a step, from 1: slides show them one by one."""
+        self._step = number
+        try:
+            yield
+        finally:
+            self._step = None
 
     def svg(self) -> str:
         """Return the file's text: always the same bytes for the same drawing."""

@@ -242,18 +242,21 @@ class Startup(Widget):
                 if event.what in ("started", "healthy", "unhealthy"):
                     width = max(4.0, (end - n) * step)
                     width = min(width, WIDTH - MARGIN - left - n * step)
-                    drawing.box(left + n * step, y - 9, width, 18, role=_ROLE[event.what], radius=4)
+                    role = _ROLE[event.what]
+                    with drawing.step(n + 1):
+                        drawing.box(left + n * step, y - 9, width, 18, role=role, radius=4)
             for place, (n, event) in enumerate(own):
-                drawing.number(left + n * step, y, n + 1, role=_ROLE[event.what])
-                if step >= 45:
-                    drawing.text(
-                        left + n * step,
-                        y - 24 if place % 2 == 0 else y + 34,
-                        words[event.what],
-                        size=SMALLEST,
-                        anchor="middle",
-                        width=116,
-                    )
+                with drawing.step(n + 1):
+                    drawing.number(left + n * step, y, n + 1, role=_ROLE[event.what])
+                    if step >= 45:
+                        drawing.text(
+                            left + n * step,
+                            y - 24 if place % 2 == 0 else y + 34,
+                            words[event.what],
+                            size=SMALLEST,
+                            anchor="middle",
+                            width=116,
+                        )
         caption = _("The numbers are the order; what lies between is not to scale.")
         if len(self.recorded) > len(shown):
             caption = _("The first {n} of {all} events.").format(n=_STEPS, all=len(self.recorded))
