@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import rich_utils
 from typer.core import TyperGroup
 
 from capas import __version__
@@ -30,8 +31,46 @@ def _help(*paragraphs: str, examples: tuple[str, ...] = ()) -> str:
     return "\n\n".join(paragraphs)
 
 
+# Typer's own words have no catalogue of theirs.
+rich_utils.ARGUMENTS_PANEL_TITLE = _("Arguments")
+rich_utils.OPTIONS_PANEL_TITLE = _("Options")
+rich_utils.COMMANDS_PANEL_TITLE = _("Commands")
+rich_utils.ERRORS_PANEL_TITLE = _("Error")
+rich_utils.DEFAULT_STRING = _("[default: {}]")
+rich_utils.ENVVAR_STRING = _("[env var: {}]")
+rich_utils.REQUIRED_LONG_STRING = _("[required]")
+rich_utils.RICH_HELP = _("Try [blue]'{command_path} {help_option}'[/] for help.")
+TYPERS = {
+    "Show this message and exit.": _("Show this message and exit."),
+    "Install completion for the current shell.": _("Install completion for the current shell."),
+    "Show completion for the current shell, to copy it or customize the installation.": _(
+        "Show completion for the current shell, to copy it or customize the installation."
+    ),
+}
+"""What Typer says of its own options."""
+
+
+def _translate(parameters: list[Any]) -> None:
+    for parameter in parameters:
+        if (said := getattr(parameter, "help", None)) in TYPERS:
+            parameter.help = TYPERS[said]
+
+
 class Group(TyperGroup):
     """Commands whose expected failures are a sentence, never a traceback."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return its parameters, with their help in our language."""
+        found = super().get_params(ctx)
+        _translate(found)
+        return found
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command of it, likewise."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _translate(found.get_params(ctx))
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn a user's situation into a sentence and an exit code."""
@@ -79,8 +118,8 @@ engine_app = typer.Typer(
     help=_("The Docker Engine behind the lessons: start, stop, look, remove."),
     no_args_is_help=True,
 )
-app.add_typer(engine_app, name="engine")
-app.add_typer(kit_app, name="kit")
+app.add_typer(engine_app, name="engine", cls=Group)
+app.add_typer(kit_app, name="kit", cls=Group)
 
 
 def _say_version(wanted: bool) -> None:
@@ -139,8 +178,8 @@ EngineChoice = Annotated[
         "--engine",
         metavar="WHICH",
         help=_(
-            "Which Docker Engine: [b]found[/b] on this machine, the course's own [b]private[/b] "
-            "one, or an address (unix:///…); else the first that runs a container."
+            "Which Docker Engine: one that is on this machine ([b]found[/b]), the course's own "
+            "([b]private[/b]) or an address (unix:///…); else the first that runs a container."
         ),
         envvar="CAPAS_ENGINE",
         autocompletion=_complete_engine,
@@ -477,7 +516,10 @@ def check(
 )
 def grade(
     submissions: Annotated[
-        Path, typer.Argument(help=_("The submissions."), exists=True, file_okay=False)
+        Path,
+        typer.Argument(
+            metavar="SUBMISSIONS", help=_("The submissions."), exists=True, file_okay=False
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help=_("Where the results go."))],
     exercise: Annotated[
@@ -557,18 +599,22 @@ def progress(lang: Language = None) -> None:
 def drift(
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
     write: Annotated[
-        bool, typer.Option("--write", help=_("Pin the newest images and Python packages instead."))
+        bool,
+        typer.Option("--write", help=_("Also pin the newest of each, and make lock files anew.")),
     ] = False,
 ) -> None:
     """Compare pinned versions with the registries'."""
+    from dataclasses import asdict
+
     from capas import drift
 
     report = drift.look()
     typer.echo(drift.to_json(report)) if as_json else drift.show(report)
     for problem in report.problems:
         typer.echo(problem, err=True)
-    if write:
-        drift.write(report)
+    for pin in drift.write(report) if write else []:
+        left = _("{name} stays at {pinned}: the versions beside {file} allow no {newest}.")
+        typer.echo(left.format(**asdict(pin)), err=True)
     raise typer.Exit(report.exit_code)
 
 
@@ -640,8 +686,10 @@ def site(
 ) -> None:
     """Make the site."""
     from capas import site
+    from capas.terminal import tidy_end
 
-    raise typer.Exit(site.run(out, serve=serve))
+    with tidy_end():
+        raise typer.Exit(site.run(out, serve=serve))
 
 
 def _no_engine() -> str:

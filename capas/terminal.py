@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import FrameType
 
 from capas.language import _
 
@@ -19,13 +21,34 @@ def progress(text: str) -> None:
         print(f"{time.time() - _started:5.1f} s  {text}", file=sys.stderr, flush=True)
 
 
+@contextlib.contextmanager
+def tidy_end() -> Iterator[None]:
+    """Have SIGTERM, and a terminal that is closed, end the body as Ctrl-C does: with its tidying.
+
+    The exit code is 128 and the signal's number, as a shell has it.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler or signal.SIG_DFL)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; without colours where the output is no terminal."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    drawn = Table(*headings, box=box.SIMPLE, header_style="bold")
+    # A cell that is too long goes on in the next line: nothing of it is left out.
+    columns = [Column(heading, overflow="fold") for heading in headings]
+    drawn = Table(*columns, box=box.SIMPLE, header_style="bold")
     for row in rows:
         drawn.add_row(*row)
     Console().print(drawn)

@@ -205,3 +205,20 @@ def test_completion_knows_languages_and_lessons() -> None:
     assert cli._complete_engine("pri") == ["private"]
     assert "00-start-here" in cli._complete_lesson("0")
     assert cli._complete_lesson("00") == ["00-start-here"]
+
+
+@pytest.mark.parametrize("command", ["", "grade", "engine up"])
+def test_help_is_spanish_to_its_frame(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "capas.cli", *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env={**os.environ, "CAPAS_LANG": "es", "COLUMNS": "120"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Mostrar esta ayuda." in done.stdout
+    assert "─ Opciones ─" in done.stdout
+    english = ("Options ─", "Arguments ─", "Commands ─", "default:", "env var", "required", " the ")
+    assert [word for word in english if word in done.stdout] == []

@@ -55,7 +55,7 @@ def make(
     from capas.kit.making import Kit
     from capas.kit.wheels import PYTHONS, SYSTEMS, Target
     from capas.sharing import ours, sharing
-    from capas.terminal import progress
+    from capas.terminal import progress, tidy_end
 
     for given, known in ((system, SYSTEMS), (python, PYTHONS)):
         for word in given or ():
@@ -64,7 +64,7 @@ def make(
                     _("{word} is not one of: {known}.").format(word=word, known=", ".join(known))
                 )
     targets = [Target(s, p) for s in system or SYSTEMS for p in python or PYTHONS]
-    with sharing():
+    with tidy_end(), sharing():
         try:
             found = ensure(engine, progress)
         finally:

@@ -7,6 +7,7 @@ deck needs are taken out of it. Without a network: lay the wheel into a folder a
 ``PIP_FIND_LINKS`` (pip's own variable).
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,8 @@ from capas.language import _
 from capas.paths import home, make
 from capas.terminal import progress
 
-VERSION = "5.2.0"
-"""Of reveal.js, in the wheel of `REQUIREMENT`."""
-REQUIREMENT = (
-    "sphinx-revealjs==3.2.1"
-    " --hash=sha256:805bed3ca459346e0f01967d5ed1c40d6b7b917de1541e1e4566c8341fe7017b"
-)
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+"""The wheel, with its version and hash."""
 _IN_WHEEL = "sphinx_revealjs/_static/revealjs/"
 FILES = ("dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js", "LICENSE")
 
@@ -34,10 +31,13 @@ def files() -> Path:
     Raises:
         CapasError: they are not here and cannot be fetched.
     """
-    place = home() / "slides" / f"reveal-{VERSION}"
+    (version,) = re.findall(
+        r"(?m)^sphinx-revealjs==(\S+)", REQUIREMENTS.read_text(encoding="utf-8")
+    )
+    place = home() / "slides" / f"reveal-of-{version}"
     if all((place / name).is_file() for name in FILES):
         return place
-    progress(_("fetching reveal.js {version} (once)").format(version=VERSION))
+    progress(_("fetching reveal.js (once)"))
     make(place.parent)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new-") as scratch:
         wheel = _fetch(Path(scratch))
@@ -55,12 +55,10 @@ def files() -> Path:
 
 
 def _fetch(folder: Path) -> Path:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(REQUIREMENT + "\n", encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     what = ["download", "--no-deps", "--only-binary=:all:", "--require-hashes"]
     done = subprocess.run(
-        [*pip, *what, "--dest", str(folder), "--requirement", str(requirements)],
+        [*pip, *what, "--dest", str(folder), "--requirement", str(REQUIREMENTS)],
         capture_output=True,
         text=True,
     )

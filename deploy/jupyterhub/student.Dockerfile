@@ -11,7 +11,10 @@ RUN useradd --create-home --uid 1000 --shell /bin/bash student \
 COPY requirements.txt /opt/
 RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /opt/requirements.txt
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check jupyterhub==5.5.4
+# JupyterHub, of the hub's version.
+COPY deploy/jupyterhub/hub.requirements.txt /opt/
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+      --constraint /opt/hub.requirements.txt jupyterhub
 # A rootless engine's helpers: setuid, they would need rights over the machine (CAP_SYS_ADMIN).
 RUN chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap \
     && setcap cap_setuid=ep /usr/bin/newuidmap && setcap cap_setgid=ep /usr/bin/newgidmap

@@ -45,6 +45,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_theme_speaks_spanish(made: Path) -> None:
+    page = (made / f"es/{LESSON}.html").read_text(encoding="utf-8")
+    assert 'aria-label="En esta parte"' in page
+    assert "Navegación del sección" not in page
+    assert 'aria-label="Section Navigation"' in (made / f"en/{LESSON}.html").read_text("utf-8")
+
+
 # --- what is written ----------------------------------------------------------------
 
 
@@ -261,14 +268,15 @@ def test_a_page_that_cannot_be_made_is_told_and_the_site_before_stays(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another Ctrl-C")
-def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     command = [sys.executable, "-m", "capas.cli", "site", "--out", str(tmp_path / "public")]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
         wait_until(
             lambda: any(tmp_path.glob(".public-*/site/slides/en/*")), "Sphinx builds, slides too"
         )
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said = running.communicate(timeout=30)[1]
-    assert running.returncode == 130
+    assert running.returncode == code
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []

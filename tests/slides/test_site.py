@@ -52,11 +52,13 @@ def test_reveal_is_kept_and_a_wrong_hash_refused(
     kept = reveal.files()
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("fetched again"))
     assert reveal.files() == kept
-    assert reveal.VERSION in (kept / "dist/reveal.js").read_text(encoding="utf-8")[:60]
+    assert "reveal.js" in (kept / "dist/reveal.js").read_text(encoding="utf-8")[:60]
     monkeypatch.undo()
 
     monkeypatch.setenv("CAPAS_HOME", str(tmp_path))
-    monkeypatch.setattr(reveal, "REQUIREMENT", reveal.REQUIREMENT[:-4] + "0000")
+    wrong = tmp_path / "requirements.txt"
+    wrong.write_text(reveal.REQUIREMENTS.read_text(encoding="utf-8")[:-5] + "0000\n")
+    monkeypatch.setattr(reveal, "REQUIREMENTS", wrong)
     with pytest.raises(CapasError, match="cannot be fetched"):
         reveal.files()
     assert list((tmp_path / "slides").iterdir()) == []

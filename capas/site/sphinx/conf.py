@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
+from sphinx.locale import _ as theirs
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -47,6 +48,9 @@ suppress_warnings = [
     "misc.highlighting_failure",  # `!docker …` and files are no Python
     "myst.header",  # a notebook may go from one hash to three
 ]
+
+THEME = {"Section Navigation": _("Section Navigation")}
+"""Words of the theme that its own catalogue has wrong in some language."""
 
 _PAGES = {page.name: page for page in pages.pages(language)}
 
@@ -107,6 +111,7 @@ def _context(
         if page and page.name.startswith("lessons/")
         else ""
     )
+    context["_"] = lambda text: THEME.get(text) or theirs(text)
     context["licence_url"] = pages.on_github(ROOT / "LICENSE-content")
 
 
