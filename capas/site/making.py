@@ -88,7 +88,7 @@ def make(folder: Path) -> Path:
                 with speaking(language):
                     lay_out(language, place / SOURCE)
                 running[language] = builds.enter_context(_sphinx(language, place))
-            slides.make(None, known, site / "slides")  # meanwhile
+            slides.make(None, known, site / "slides", "../../{language}/index.html")  # meanwhile
             for language, build in running.items():
                 _wait(build, language, Path(scratch) / language / SOURCE)
                 (Path(scratch) / language / BUILT).rename(site / language)

@@ -123,7 +123,7 @@ def _written(language: str, found: list[Page]) -> dict[str, str]:
         for part in ("lessons/", "labs/", "guides/")
     )
     decks = [
-        f'<a href="../slides/{language}/{page.slug}.html">{_inline(page.title)}</a>'
+        f'<a href="../slides/{language}/{page.slug}.html?index">{_inline(page.title)}</a>'
         for page in lessons
     ]
     parts = {

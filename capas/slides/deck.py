@@ -10,6 +10,7 @@ left out. A deck cell may show the *next* code cell of the lesson::
 
 ``code`` and ``output`` are ``true`` or the lines to show, counted from 1 (``"1-3,7"``); of a
 table, its rows; ``"picture"`` is all of an output but its text. The notebook is not touched.
+``part`` is what to show of the slide's picture: left, top, width, height in its own units.
 What follows a line ``***`` stands below the output.
 """
 
@@ -28,6 +29,7 @@ from capas.lessons import NOTEBOOKS, Cell, Lesson, LessonError
 from capas.paths import ROOT
 
 _LINES = re.compile(r"picture|\d+(-\d+)?(,\d+(-\d+)?)*")
+_PART = re.compile(r"\d+( \d+){3}")
 _BEGINS = ("slide", "skip")
 
 
@@ -45,6 +47,8 @@ class Slide:
     """Source of the code cell, and which lines of it."""
     outputs: tuple[list[NotebookNode], str] | None = None
     """Outputs of the code cell, and which lines of them."""
+    part: str = ""
+    """What is shown of its picture, ``left top width height`` in its own units; empty: all."""
     notes: str = ""
     """The speaker's notes, Markdown: those of the run of slides that it is one of."""
     minutes: float = 0
@@ -176,7 +180,14 @@ def _deck_slide(
     lesson: Lesson, cell: Cell, following: list[Cell], outputs: Mapping[int, NotebookNode]
 ) -> Slide:
     above, _rule, below = f"\n{cell.source}\n".partition("\n***\n")
-    slide = Slide(str(cell.deck), above.strip(), below.strip(), line=cell.line)
+    part = cell.metadata.get("part", "")
+    if part and not _PART.fullmatch(str(part)):
+        raise LessonError(
+            _("{where}: which part? “{part}” is not like 0 60 960 400.").format(
+                where=f"{lesson.path.name}:{cell.line}", part=part
+            )
+        )
+    slide = Slide(str(cell.deck), above.strip(), below.strip(), part=str(part), line=cell.line)
     code, output = cell.metadata.get("code"), cell.metadata.get("output")
     if not code and not output:
         return slide

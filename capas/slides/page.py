@@ -37,12 +37,12 @@ from capas.slides.deck import Deck, Slide, chosen
 WIDTH, HEIGHT = 1280, 720
 """Of a slide, in CSS pixels."""
 SMALLEST = 20
-"""The smallest text on a slide, in CSS pixels. (A picture's own labels follow its size.)"""
+"""The smallest text on a slide, in CSS pixels; that of its pictures, too."""
 NARROW = 40
 """A long list with no line longer than this, in characters, stands in two columns."""
 WHOLE = 26
 """Code within a sentence, up to so many characters, is not broken over two lines."""
-LONGEST = 150
+LONGEST = 180
 """Characters of a line of output that are shown."""
 
 ASSETS = Path(__file__).parent / "assets"
@@ -79,6 +79,7 @@ def deck_page(deck: Deck) -> str:
             title=deck.title,
             slides=slides,
             total=total,
+            all_decks=_("All decks"),
             marks={"lecture": _("From the lecture"), "predict": _("Predict")},
             style=Markup(
                 (files / "dist/reveal.css").read_text(encoding="utf-8")
@@ -93,14 +94,20 @@ def deck_page(deck: Deck) -> str:
     )
 
 
-def index_page(language: str, decks: list[Deck], others: list[str]) -> str:
-    """Return the HTML of the page that lists the decks of a language."""
+def index_page(language: str, decks: list[Deck], others: list[str], home: str = "") -> str:
+    """Return the HTML of the page that lists the decks of a language.
+
+    It leads to those of `others`, and to the address `home`, if there is one. Decks opened from
+    here lead back here (``?index``).
+    """
     return (
         _templates()
         .get_template("index.html.j2")
         .render(
             language=language,
             title=_("Capas: the slides"),
+            home=home,
+            course=_("The course"),
             columns=(_("lesson"), _("slides"), _("minutes")),
             decks=[
                 {
@@ -158,13 +165,13 @@ def style() -> str:
 
 
 def _slide(slide: Slide) -> str:
-    parts = [_html(slide.above)]
+    parts = [_html(slide.above, slide.part)]
     if slide.code:
         parts.append(_code(*slide.code))
     if slide.outputs:
-        parts.append(_outputs(*slide.outputs))
+        parts.append(_outputs(*slide.outputs, slide.part))
     if slide.below:
-        parts.append(_html(slide.below))
+        parts.append(_html(slide.below, slide.part))
     return "".join(parts)
 
 
@@ -187,7 +194,7 @@ class _Renderer(RendererHTML):
         alt = self.renderInlineAsText(token.children or [], options, env)
         path = (ROOT / "notebooks/en" / str(token.attrs["src"])).resolve()
         if path.suffix == ".svg":
-            return picture(path.read_text(encoding="utf-8"), alt)
+            return picture(path.read_text(encoding="utf-8"), alt, env["part"])
         data = base64.b64encode(path.read_bytes()).decode()
         kind = mimetypes.guess_type(path)[0]
         return f'<img class="picture" alt="{escape(alt)}" src="data:{kind};base64,{data}">'
@@ -204,8 +211,8 @@ class _Renderer(RendererHTML):
         return _panel(token.content.rstrip("\n").split("\n"), token.info.strip())
 
 
-def _html(markdown: str) -> str:
-    return str(_markdown().render(markdown))
+def _html(markdown: str, part: str = "") -> str:
+    return str(_markdown().render(markdown, {"part": part}))
 
 
 @cache
@@ -213,28 +220,22 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
 
 
-def picture(svg: str, alt: str) -> str:
+def picture(svg: str, alt: str, part: str = "") -> str:
     """Return an SVG of the course as an ``<img>``: large, without its own title and margins.
 
-    ``data-label`` is the size of its smallest words, in its own units, and ``data-view`` the
-    size of what is shown, so that a test can tell how large they come out.
+    ``part`` is what is shown of it, as a view box: left, top, width and height in its own units.
     """
     svg = svg.replace("\n", " ")
+    bare = _TITLE.sub("", svg, count=1)  # the slide's heading says it
     found = _VIEW.search(svg)
-    if not found:
-        return f'<img class="picture" alt="{escape(alt)}" src="{_address(svg)}">'
-    width, height = float(found["width"]), float(found["height"])
-    left = top = 0.0
-    if (bare := _TITLE.sub("", svg, count=1)) != svg:  # the slide's heading says it
-        svg = bare
-        left, top, width, height = 22.0, 66.0, width - 44, height - 66 - 10
-        svg = _VIEW.sub(f'viewBox="{left:g} {top:g} {width:g} {height:g}"', svg, count=1)
-        svg = svg.replace("<svg ", f'<svg width="{width:g}" height="{height:g}" ', 1)
-    sizes = [float(size) for size in re.findall(r"font-size[=:]\s*\"?([\d.]+)", svg)]
-    return (
-        f'<img class="picture" alt="{escape(alt)}" src="{_address(svg)}" '
-        f'data-view="{width:g} {height:g}" data-label="{min(sizes, default=0):g}">'
-    )
+    if found and (part or bare != svg):
+        left, top = 34.0, 74.0
+        width, height = float(found["width"]) - 2 * left, float(found["height"]) - top - 18
+        if part:
+            left, top, width, height = map(float, part.split())
+        view = f'viewBox="{left:g} {top:g} {width:g} {height:g}"'
+        bare = _VIEW.sub(f'{view} width="{width:g}" height="{height:g}"', bare, count=1)
+    return f'<img class="picture" alt="{escape(alt)}" src="{_address(bare)}">'
 
 
 def _address(svg: str) -> str:
@@ -294,20 +295,27 @@ def _panel(lines: list[str], language: str, caption: str = "") -> str:
         lexer = get_lexer_by_name(language or "text", ensurenl=False, stripnl=False)
     except ClassNotFound:
         lexer = get_lexer_by_name("text", ensurenl=False, stripnl=False)
-    # The sign for left out lines is no code.
-    html = highlight("\n".join(lines), lexer, HtmlFormatter(nowrap=True))
-    html = re.sub(r'<span class="err">⋮</span>|⋮', '<span class="cut">⋮</span>', html)
+    # The sign for left out lines is no code. A line that is broken goes on further right.
+    code = [line for line in lines if line != "⋮"]
+    coloured = iter(highlight("\n".join(code), lexer, HtmlFormatter(nowrap=True)).split("\n"))
+    html = "".join(
+        '<span class="line cut">⋮</span>'
+        if line == "⋮"
+        else f'<span class="line" style="--in: {len(line) - len(line.lstrip())}">'
+        f"{next(coloured)}</span>"
+        for line in lines
+    )
     head = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     many = len(lines) > 12 and all(len(line) <= NARROW and line[:1] != " " for line in lines)
-    return f'<figure class="code{" two" * many}">{head}<pre>{html.rstrip()}</pre></figure>'
+    return f'<figure class="code{" two" * many}">{head}<pre>{html}</pre></figure>'
 
 
-def _outputs(outputs: list[NotebookNode], which: str) -> str:
+def _outputs(outputs: list[NotebookNode], which: str, part: str) -> str:
     """Return outputs; `which`: ``picture`` for all but text, lines of it, or empty: all."""
     text = [output for output in outputs if output.output_type in ("stream", "error")]
     rest = [output for output in outputs if output.output_type not in ("stream", "error")]
     if which == "picture":
-        return "".join(_rich(output.data, "") for output in rest)
+        return "".join(_rich(output.data, "", part) for output in rest)
     shown = []
     if text:
         lines = "".join(_text(output) for output in text).rstrip("\n").split("\n")
@@ -321,7 +329,7 @@ def _outputs(outputs: list[NotebookNode], which: str) -> str:
         )
         shown.append(f'<pre class="terminal output">{body}</pre>')
     if not text or not which:
-        shown += [_rich(output.data, which) for output in rest]
+        shown += [_rich(output.data, which, part) for output in rest]
     return "".join(shown)
 
 
@@ -331,7 +339,7 @@ def _text(output: NotebookNode) -> str:
     return _ANSI.sub("", str(output.text))
 
 
-def _rich(data: dict[str, Any], which: str) -> str:
+def _rich(data: dict[str, Any], which: str, part: str) -> str:
     if markdown := data.get("text/markdown"):
         fence = re.fullmatch(r"`{3,}(\w*)\n(.*?)\n`{3,}\s*", markdown, re.S)
         if fence:
@@ -340,18 +348,21 @@ def _rich(data: dict[str, Any], which: str) -> str:
     html = data.get("text/html", "")
     if image := _IMAGE.search(html):
         svg = unquote(image["src"].partition(",")[2])
-        return picture(svg, unescape(image["alt"]))
+        return picture(svg, unescape(image["alt"]), part)
     if html:
+        # What came (+) or went (−) keeps its sign on its line.
+        html = re.sub(r"([+−]) (?=\w)", "\\1\N{NO-BREAK SPACE}", html)
         return f'<div class="made">{_rows(html, which)}</div>'
     lines = chosen(str(data.get("text/plain", "")).split("\n"), which)
     return f'<pre class="terminal output">{escape(chr(10).join(lines))}</pre>'
 
 
 def _rows(html: str, which: str) -> str:
-    """Keep the chosen rows of a table's body."""
+    """Keep the chosen rows of a table's body, and no caption about the whole of it."""
     body = re.search(r"<tbody>(.*?)</tbody>", html, re.S)
     if not which or not body:
         return html
     rows = [row for row in re.findall(r"<tr>.*?</tr>", body[1], re.S)]
     kept = [row for row in chosen(rows, which) if row != "⋮"]
-    return html[: body.start(1)] + "".join(kept) + html[body.end(1) :]
+    head = re.sub(r"<caption.*?</caption>", "", html[: body.start(1)], flags=re.S)
+    return head + "".join(kept) + html[body.end(1) :]

@@ -68,7 +68,7 @@ def run(
 
 
 def make(
-    numbers: Iterable[int] | None, languages: Sequence[str] | None, folder: Path
+    numbers: Iterable[int] | None, languages: Sequence[str] | None, folder: Path, home: str = ""
 ) -> list[Path]:
     """Write decks and the index page of each language; return the decks' files.
 
@@ -76,6 +76,7 @@ def make(
         numbers: lessons; None is all. Index pages name all decks in any case.
         languages: None is all.
         folder: gets a folder for each language, and nothing in it is removed.
+        home: where the index pages lead back to; ``{language}`` in it is theirs.
     """
     course = lessons.sources()
     spoken = list(dict.fromkeys(name for lesson in course for name in lesson.languages))
@@ -113,7 +114,10 @@ def make(
                 made.append(page)
         with speaking(language):
             others = [name for name in spoken if name != language]
-            _write(place / "index.html", index_page(language, decks, others))
+            _write(
+                place / "index.html",
+                index_page(language, decks, others, home.format(language=language)),
+            )
     return made
 
 

@@ -198,13 +198,19 @@ def test_the_search_finds_a_word(reader: Open, language: str, word: str, page_fo
 
 
 @pytest.mark.engine
-def test_the_language_switch_leads_to_the_same_page(reader: Open, address: str) -> None:
+def test_the_language_switch_leads_to_the_same_page_its_deck_and_back(
+    reader: Open, address: str
+) -> None:
     with reader(f"en/{LESSON}.html") as page:
         page.locator(".bd-header a[hreflang=es]").first.click()
         page.wait_for_url(f"{address}/es/{LESSON}.html")
         assert page.locator("html").get_attribute("lang") == "es"
         page.get_by_role("link", name="Diapositivas de esta lección").click()
         page.wait_for_url(f"{address}/slides/es/05-images-and-containers.html*")
+        page.get_by_role("link", name="Todas las presentaciones").click()
+        page.wait_for_url(f"{address}/slides/es/index.html")
+        page.get_by_role("link", name="El curso").click()
+        page.wait_for_url(f"{address}/es/index.html", wait_until="networkidle")
 
 
 @pytest.mark.engine

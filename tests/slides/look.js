@@ -1,7 +1,7 @@
 // Looks at every slide of the open deck, one after the other, in the theme that is on; returns
 // what is wrong, a sentence each. Runs in the page (tests/slides/test_browser.py). `colours`:
 // only at contrast, for a deck whose layout has been looked at.
-({ text: smallest, label: smallestLabel, colours = false }) => {
+({ text: smallest, colours = false }) => {
   const wrong = [];
   const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => {
@@ -79,11 +79,34 @@
     for (const picture of slide.querySelectorAll("img")) {
       if (!picture.alt.trim()) say("a picture has no alternative text");
       if (!picture.complete || !picture.naturalWidth) say("a picture is not shown");
-      if (picture.dataset.view) {
-        const [width, height] = picture.dataset.view.split(" ").map(Number);
-        const label = picture.dataset.label * Math.min(picture.clientWidth / width, picture.clientHeight / height);
-        if (label < smallestLabel) say(`a picture's words are ${label.toFixed(1)} px`);
-      }
+      if (picture.src.startsWith("data:image/svg")) drawing(picture, say);
     }
+  }
+
+  // Measures the words of a drawing, which a page does not see in an <img>: drawn once more, as
+  // large. Words wholly outside of what is shown of it do not count.
+  function drawing(picture, say) {
+    const host = document.body.appendChild(document.createElement("div"));
+    const root = host.attachShadow({ mode: "open" });
+    root.innerHTML = decodeURIComponent(picture.src.slice(picture.src.indexOf(",") + 1));
+    const svg = root.querySelector("svg");
+    svg.style.cssText = `position: fixed; left: 0; top: 0; width: ${picture.clientWidth}px; height: ${picture.clientHeight}px`;
+    const view = svg.viewBox.baseVal;
+    const place = svg.getScreenCTM();
+    const [left, top] = [place.e + place.a * view.x, place.f + place.d * view.y];
+    const shown = { left, top, right: left + place.a * view.width, bottom: top + place.d * view.height };
+    const words = [...svg.querySelectorAll("text, tspan")].filter((each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+    let least = Infinity;
+    for (const word of words) {
+      const box = word.getBoundingClientRect();
+      if (apart(box, shown)) continue;
+      const matrix = word.getScreenCTM();
+      least = Math.min(least, parseFloat(getComputedStyle(word).fontSize) * Math.hypot(matrix.a, matrix.b));
+      if (box.left < shown.left - 1 || box.right > shown.right + 1 || box.top < shown.top - 1 || box.bottom > shown.bottom + 1)
+        say(`“${word.textContent.trim().slice(0, 20)}” is cut off in a picture`);
+    }
+    if (least < smallest - 0.01) say(`a picture's words are ${least.toFixed(1)} px`);
+    if (least === Infinity) say("a picture has no words that can be measured");
+    host.remove();
   }
 }

@@ -22,8 +22,6 @@ pytest_plugins = ["tests.browser"]
 pytestmark = pytest.mark.engine  # the browser is in a container
 
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
-LABEL = 15
-"""The smallest words in a picture, in CSS pixels: its axes and side notes, not its message."""
 DECKS = [
     f"{language}/{lesson.name}" for lesson in lessons.sources() for language in lesson.languages
 ]
@@ -69,7 +67,7 @@ def room(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.mark.parametrize("deck", DECKS)
 def test_every_slide_can_be_read_whole_and_offline(room: Room, deck: str) -> None:
     page = room.enter(deck)
-    limits = {"text": SMALLEST, "label": LABEL}
+    limits = {"text": SMALLEST}
     wrong = page.evaluate(LOOK, limits)
     page.emulate_media(color_scheme="dark")
     wrong += [f"dark: {each}" for each in page.evaluate(LOOK, {**limits, "colours": True})]
@@ -115,7 +113,19 @@ def test_the_index_leads_to_every_deck(room: Room) -> None:
         room.page.goto(f"{room.address}/{language}/index.html")
         links = room.page.locator("tbody a").evaluate_all("all => all.map(a => a.href)")
         expected = [deck for deck in DECKS if deck.startswith(language)]
-        assert links == [f"{room.address}/{deck}.html" for deck in expected]
+        assert links == [f"{room.address}/{deck}.html?index" for deck in expected]
+
+
+def test_a_deck_leads_back_to_the_index_that_led_to_it_and_to_none_where_it_is_alone(
+    room: Room,
+) -> None:
+    back = room.enter("en/05-images-and-containers").locator("a.back")
+    assert not back.is_visible()
+    room.page.goto(f"{room.address}/en/index.html")
+    room.page.locator("tbody a").nth(5).click()
+    room.page.wait_for_function("window.Reveal && Reveal.isReady()")
+    back.click()
+    room.page.wait_for_url(f"{room.address}/en/index.html")
 
 
 @pytest.mark.skipif(
@@ -125,5 +135,5 @@ def test_from_a_file(room: Room) -> None:
     page = room.enter("es/06-dockerfile")
     page.goto((room.folder / "es/06-dockerfile.html").as_uri())
     page.wait_for_function("window.Reveal && Reveal.isReady()")
-    assert page.evaluate(LOOK, {"text": SMALLEST, "label": LABEL}) == []
+    assert page.evaluate(LOOK, {"text": SMALLEST}) == []
     assert room.errors == []

@@ -1,7 +1,9 @@
 """Which slides a lesson has, and how a source says so."""
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -128,6 +130,7 @@ def test_notes_hold_for_the_slides_since_the_notes_before(tmp_path: Path) -> Non
             f'+++ {{"lang": "en", "deck": "slide", "code": "1..2"}}\n## B\n{CODE}',
             "“1..2” is not like 1-3,7",
         ),
+        ('+++ {"lang": "en", "deck": "slide", "part": "1 2 3"}\n## B\n', "“1 2 3” is not like"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, cell: str, said: str) -> None:
@@ -161,15 +164,33 @@ def test_chosen_lines(which: str, lines: list[str]) -> None:
     assert chosen(["a", "", "c", "d"], which) == lines
 
 
-def test_a_picture_loses_its_own_title_and_tells_its_size() -> None:
+def test_of_a_picture_a_slide_shows_all_but_its_title_or_a_part() -> None:
     svg = (
         '<svg viewBox="0 0 960 500" width="960"><text class="ink bold" x="40" y="54" '
         'font-size="27">Title</text><text font-size="15">word</text></svg>'
     )
-    shown = picture(svg, 'a "word"')
+    shown = unquote(picture(svg, 'a "word"'))
     assert "Title" not in shown and "word" in shown
     assert 'alt="a &quot;word&quot;"' in shown
-    assert 'data-view="916 424" data-label="15"' in shown
+    assert 'viewBox="34 74 892 408"' in shown
+    assert 'viewBox="0 60 400 200"' in unquote(picture(svg, "a", "0 60 400 200"))
+
+
+def test_a_slide_shows_a_part_of_its_picture(tmp_path: Path) -> None:
+    figure = "![a](../figures/vm-layers.en.svg)"
+    head = '"lang": "en", "deck": "slide", "part": "40 80 300 200"'
+    made = lesson(tmp_path, f"{BEGIN}\n# A\n+++ {{{head}}}\n## B\n\n{figure}\n")
+    assert 'viewBox="40 80 300 200"' in unquote(deck_page(read(made, "en", tmp_path)))
+
+
+def test_a_line_of_code_that_is_broken_goes_on_further_right(tmp_path: Path) -> None:
+    head = '"lang": "en", "deck": "slide", "code": "1,3"'
+    code = "```{code-cell} ipython3\nif 1:\n    2\n    3\n```\n"
+    made = lesson(tmp_path, f"{BEGIN}\n# A\n+++ {{{head}}}\n## B\n{code}")
+    indents = re.findall(
+        r"--in: (\d+)|line (cut)", deck_page(read(made, "en", tmp_path)).partition("<section")[2]
+    )
+    assert [number or cut for number, cut in indents] == ["0", "cut", "4"]
 
 
 def test_a_deck_asks_nobody_for_anything() -> None:

@@ -27,7 +27,7 @@ def test_one_lesson_in_one_language(tmp_path: Path) -> None:
         "index.html",
     ]
     index = (out / "es/index.html").read_text(encoding="utf-8")
-    assert 'href="03-docker-and-the-kernel.html"' in index and "04-" not in index
+    assert 'href="03-docker-and-the-kernel.html?index"' in index and "04-" not in index
     assert "De la clase" in (out / "es/03-docker-and-the-kernel.html").read_text(encoding="utf-8")
 
 

@@ -107,7 +107,7 @@ def _context(
     }
     context["source_url"] = pages.on_github(page.source) if page else ""
     context["deck"] = (
-        f"{up}slides/{language}/{page.slug}.html"
+        f"{up}slides/{language}/{page.slug}.html?index"
         if page and page.name.startswith("lessons/")
         else ""
     )

@@ -1,13 +1,17 @@
 // Fits each slide's text, starts Reveal.js, and switches dark and light by the key T.
 (() => {
   const root = document.documentElement;
-  const printing = new URLSearchParams(location.search).has("print");
+  const asked = new URLSearchParams(location.search);
+  const printing = asked.has("print");
   const kept = {
     get: () => { try { return localStorage.getItem("capas-theme"); } catch { return null; } },
     set: (value) => { try { localStorage.setItem("capas-theme", value); } catch { /* a private window */ } },
   };
-  const theme = printing ? "light" : new URLSearchParams(location.search).get("theme") ?? kept.get();
+  const theme = printing ? "light" : asked.get("theme") ?? kept.get();
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+
+  // A deck can be copied alone: it leads back to the index only for who came from there.
+  document.querySelector(".back").hidden = !asked.has("index");
 
   const toggle = () => {
     const dark = getComputedStyle(root).colorScheme === "dark";
