@@ -14,6 +14,7 @@ import pytest
 from capas import lessons, slides
 from capas.slides.page import HEIGHT, SMALLEST, WIDTH
 from capas.slides.site import server
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,7 +49,7 @@ class Room:
         self.page.goto("about:blank")
         self.asked.clear()
         self.errors.clear()
-        self.page.emulate_media(color_scheme="light")
+        self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
         self.page.goto(f"{self.address}/{deck}.html{query}")
         self.page.wait_for_function("window.Reveal && Reveal.isReady()")
         return self.page
@@ -92,6 +93,25 @@ def test_a_deck_is_dark_where_the_system_is_and_a_key_turns_it(room: Room) -> No
     page.keyboard.press("t")
     assert paper(page) == dark
     page.evaluate("localStorage.clear()")
+
+
+def test_a_picture_with_steps_shows_them_one_after_the_other(room: Room) -> None:
+    page = room.enter("en/09-compose")
+    number = page.evaluate(
+        "Reveal.getSlides().findIndex((one) => one.querySelector('img[src*=\"data-step=\"]'))"
+    )
+    assert number > 0
+    page.evaluate("number => Reveal.slide(number)", number)
+    whole = page.screenshot()  # for who wants no motion
+    page.emulate_media(reduced_motion="no-preference")
+    for _turn in range(2):  # each time that the slide comes
+        page.evaluate("number => { Reveal.slide(0); Reveal.slide(number); }", number)
+        page.wait_for_function(
+            "() => Reveal.getCurrentSlide().querySelector('img[src*=keyframes]').complete"
+        )
+        assert page.screenshot() != whole
+        wait_until(lambda: page.screenshot() == whole, "all steps are shown", seconds=30)
+    assert room.errors == []
 
 
 def test_the_speakers_window_has_the_notes(room: Room) -> None:

@@ -49,6 +49,25 @@
     return;
   }
 
+  // A picture with steps (Drawing.step) shows them one after the other, each time that its slide
+  // comes; whoever wants no motion, and paper, has it whole. An SVG that is an image has a clock
+  // of its own, which starts with the image: so it gets its style, and a new address, here.
+  let turn = 0;
+  const play = ({ currentSlide }) => {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const picture of currentSlide.querySelectorAll("img.picture[src*='data-step=']")) {
+      picture.dataset.still ??= picture.src;
+      const { still } = picture.dataset;
+      const steps = [...new Set([...still.matchAll(/data-step=%22(\d+)/g)].map(([, step]) => +step))];
+      const apart = Math.min(1, 10 / steps.length); // seconds
+      const rules = steps.map((step) => `[data-step="${step}"]{animation:come .4s ${step * apart}s backwards}`);
+      const style = `<style>@keyframes come{from{opacity:0}}${rules.join("")}/*${(turn += 1)}*/</style></svg>`;
+      picture.src = still.replace(/%3C\/svg%3E\s*$/, encodeURIComponent(style));
+    }
+  };
+  Reveal.on("ready", play);
+  Reveal.on("slidechanged", play);
+
   Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, hash: true, controls: false,
     progress: true, transition: "none", backgroundTransition: "none",
