@@ -102,15 +102,14 @@ def test_a_picture_with_steps_shows_them_one_after_the_other(room: Room) -> None
     )
     assert number > 0
     page.evaluate("number => Reveal.slide(number)", number)
-    whole = page.screenshot()  # for who wants no motion
+    picture = page.locator("section.present img.picture")
+    whole = picture.screenshot()  # for who wants no motion
     page.emulate_media(reduced_motion="no-preference")
     for _turn in range(2):  # each time that the slide comes
         page.evaluate("number => { Reveal.slide(0); Reveal.slide(number); }", number)
-        page.wait_for_function(
-            "() => Reveal.getCurrentSlide().querySelector('img[src*=keyframes]').complete"
-        )
-        assert page.screenshot() != whole
-        wait_until(lambda: page.screenshot() == whole, "all steps are shown", seconds=30)
+        picture.and_(page.locator("[src*=keyframes]")).wait_for()
+        assert picture.screenshot() != whole
+        wait_until(lambda: picture.screenshot() == whole, "all steps are shown")
     assert room.errors == []
 
 
