@@ -16,7 +16,7 @@ import pytest
 
 from capas.paths import ROOT
 from capas.testing import notebooks
-from tests.jupyterlab import Show, errors, run_all, violations
+from tests.jupyterlab import Show, errors, run_all, to_cell, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Error, Page
@@ -30,7 +30,7 @@ ALWAYS = (
     "exercises/06-dockerfile/lab.es.ipynb",
 )
 
-OURS = "[data-mime-type='text/html'], :has(.capas)"
+OURS = ".jp-OutputArea-output:is([data-mime-type='text/html'], :has(.capas))"
 """Outputs that the course draws, and not JupyterLab: tables, figures, widgets."""
 
 BROKEN = """() => {
@@ -72,19 +72,13 @@ def test_it_runs_to_its_end(notebook: str, show: Show, seen: Callable[["Page", s
     looked = 0
     # Cell by cell, as one scrolls: each is drawn only when it comes into sight.
     for number in range(page.evaluate("window.jupyterapp.shell.currentWidget.model.cells.length")):
-        page.evaluate(
-            "async (number) => {"
-            " const { content } = window.jupyterapp.shell.currentWidget;"
-            " await content.scrollToItem(number, 'start'); }",
-            number,
-        )
+        cell = to_cell(page, number)
         with contextlib.suppress(Exception):  # what is not drawn after that is told below
             page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=5_000)
         found = page.evaluate(BROKEN)
-        ours = f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output:is({OURS})"
-        if page.locator(ours).count():
+        if cell.locator(OURS).count():
             looked += 1
-            found += violations(page, ours)
+            found += violations(page, f".jp-Cell[data-windowed-list-index='{number}'] {OURS}")
         if found:
             faults += [f"cell {number}: {fault}" for fault in found]
             seen(page, f"{Path(notebook).parent.name}-{Path(notebook).stem}-{number}")

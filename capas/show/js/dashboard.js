@@ -66,6 +66,7 @@ const STYLE = `
 .capas-dash h5 { overflow-wrap: anywhere; }
 .capas-dash h5 { margin: 8px 0 2px; font-size: 15px; color: inherit; }
 .capas-dash .runs { max-height: 120px; overflow: auto; margin: 0; padding-left: 26px; }
+.capas-dash .runs .none { list-style: none; margin-left: -26px; }
 `;
 
 // As docker writes it: memory in powers of 1024, disk in powers of 1000.
@@ -341,7 +342,7 @@ function render({ model, el }) {
         if (run.complaint) item.append(make("div", { className: "muted", textContent: run.complaint }));
         return item;
       }));
-      if (!message.runs.length) runs.replaceChildren(make("p", { className: "muted", textContent: words.nothing }));
+      if (!message.runs.length) runs.replaceChildren(make("li", { className: "muted none", textContent: words.nothing }));
       runs.scrollTop = runs.scrollHeight;
     }
   }
