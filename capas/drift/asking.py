@@ -1,46 +1,27 @@
-"""``capas drift``: what the course has pinned, against what its registries have now.
+"""What is pinned, and what its registries have now."""
 
-Images by digest at Docker Hub (OCI Distribution Specification, "Pull"; a HEAD counts as no
-pull), or by its list of tags; Python packages by ``pip index versions``, npm's by ``npm view``:
-pip and npm ask the index that they are configured for. CONTRIBUTING.md says what is pinned
-where, and what else looks after it.
-
-JSON, stable::
-
-    {"version": 1,
-     "moved": true,
-     "problems": ["…"],                 # what could not be asked, a sentence for each
-     "pins": [{"kind": "image",         # image | python | npm
-               "name": "python:3.13-slim", "file": "capas/engine/images.toml",
-               "pinned": "…", "newest": "…",     # "": the registry has it no more
-               "moved": true}]}
-"""
-
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urljoin
 
-from capas import lessons
 from capas.doctor import HUB
 from capas.engine.catalogue import CATALOGUE, BaseImage, catalogue
 from capas.errors import CapasError
 from capas.language import _
 from capas.paths import ROOT
-from capas.terminal import progress, table
+from capas.terminal import progress
 
 if TYPE_CHECKING:
     import requests
@@ -80,8 +61,6 @@ PYTHON_FILES = (
 """Where ``NAME==VERSION`` stands."""
 NPM_FILES = ("deploy/*/*Dockerfile",)
 """Where ``npm install … NAME@VERSION`` stands."""
-QUOTING = ("notebooks/*/*.ipynb", "exercises/*/lab.*.ipynb")
-"""Built notebooks show files in which something is pinned."""
 IN_CONTAINERS = ("sample_apps/", "exercises/", "notebooks/")
 """What is installed there is for python:3.13-slim; all else for the oldest Python of pyproject."""
 
@@ -293,7 +272,7 @@ def python(root: Path = ROOT) -> Report:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     oldest = project["project"]["requires-python"].removeprefix(">=")
     pinned: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for file, name, version in chain(_required(root), _locked(root)):
+    for file, name, version in chain(required(root), locked(root)):
         inside = file.startswith(IN_CONTAINERS)
         key = (name, "3.13" if inside else oldest)
         pinned.setdefault(key, []).append((file, version))
@@ -308,7 +287,7 @@ def python(root: Path = ROOT) -> Report:
     return _each("PyPI", list(pinned), ask)
 
 
-def _required(root: Path) -> Iterator[tuple[str, str, str]]:
+def required(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield file, name and version of what stands as ``NAME==VERSION``."""
     for file in sorted({file for glob in PYTHON_FILES for file in root.glob(glob)}):
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -319,7 +298,7 @@ def _required(root: Path) -> Iterator[tuple[str, str, str]]:
                 yield file.relative_to(root).as_posix(), name, version
 
 
-def _locked(root: Path) -> Iterator[tuple[str, str, str]]:
+def locked(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield the same of the API's direct packages, as Pipenv has locked them."""
     folder = root / API
     if not (folder / "Pipfile").is_file():
@@ -335,8 +314,8 @@ def _locked(root: Path) -> Iterator[tuple[str, str, str]]:
 def _versions(name: str, python: str) -> list[str]:
     """Return the versions of a package that its index has for a Python, no pre-releases."""
     command = [sys.executable, "-m", "pip", "index", "versions", name, "--python-version", python]
-    said = _run([*command, "--disable-pip-version-check"])
-    found = re.search(r"(?m)^Available versions: (.+)$", said or "")
+    said = _said([*command, "--disable-pip-version-check"])
+    found = re.search(r"(?m)^Available versions: (.+)$", said)
     if not found:
         raise CapasError(
             _("pip cannot ask for {name}: check the connection and pip's index.").format(name=name)
@@ -376,9 +355,9 @@ def npm(folder: Path = WEB_APP, root: Path = ROOT) -> Report:
 
     def ask(item: tuple[str, tuple[str, str, str]]) -> list[Pin]:
         asked, (name, where, version) = item
-        said = _run([command, "view", asked, "version", "--json", "--fetch-retries=0"], folder)
+        said = _said([command, "view", asked, "version", "--json", "--fetch-retries=0"], folder)
         try:
-            answer = json.loads(said or "")
+            answer = json.loads(said)
             versions = [answer] if isinstance(answer, str) else list(map(str, answer))
             if not versions or isinstance(answer, dict):
                 raise ValueError(answer)
@@ -393,194 +372,32 @@ def npm(folder: Path = WEB_APP, root: Path = ROOT) -> Report:
     return _each("npm", pinned, ask)
 
 
-def _run(command: list[str], folder: Path = ROOT) -> str | None:
-    """Return what a command prints, or None where it cannot be run or takes too long."""
+def run(
+    command: list[str], folder: Path = ROOT, seconds: float = SECONDS, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command that asks nothing.
+
+    Raises `OSError` where there is no such command, `subprocess.TimeoutExpired` after `seconds`.
+    """
+    return subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        env=os.environ | environment,
+    )
+
+
+def _said(command: list[str], folder: Path = ROOT) -> str:
+    """Return what a command prints: nothing, where it cannot be run or takes too long."""
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-        )
+        return run(command, folder).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout
+        return ""
 
 
 def _from_root(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
-
-
-# --- what follows -------------------------------------------------------------------
-
-
-def write(report: Report, root: Path = ROOT) -> list[Pin]:
-    """Pin what is newest; return what could not be: a package.json or Pipfile does not allow it.
-
-    What built notebooks quote of a pin follows; npm and Pipenv make their own lock files anew,
-    in which packages move that nothing names.
-    """
-    moved = [pin for pin in report.pins if pin.moved and pin.newest]
-    locks = {"package-lock.json": _lock_npm, "Pipfile.lock": _lock_pipenv}
-    for pin in moved:
-        if Path(pin.file).name in locks:
-            continue
-        if pin.kind == "image" and pin.newest.startswith("sha256:"):
-            _write_digest(root / pin.file, pin)
-        elif pin.kind == "image":
-            _replace(root, pin.file, re.escape(pin.pinned), pin.newest)
-        else:
-            joint = "==" if pin.kind == "python" else "@"
-            old, new = (f"{pin.name}{joint}{version}" for version in (pin.pinned, pin.newest))
-            if "--hash=" in (root / pin.file).read_text(encoding="utf-8"):
-                new += f" --hash=sha256:{_hash(new)}"
-                _replace(root, pin.file, rf"{re.escape(old)} --hash=sha256:[0-9a-f]{{64}}", new)
-            else:
-                _replace(root, pin.file, re.escape(old), new)
-    for file in sorted({pin.file for pin in report.pins if Path(pin.file).name in locks}):
-        progress(_("making {file} anew").format(file=file))
-        locks[Path(file).name](root / Path(file).parent)
-    still = {(file, name): version for file, name, version in _locked(root)}
-    left = []
-    for pin in moved:
-        if Path(pin.file).name == "package-lock.json":
-            lock = json.loads((root / pin.file).read_text(encoding="utf-8"))["packages"]
-            has = lock[f"node_modules/{pin.name}"]["version"]
-        else:
-            has = still.get((pin.file, pin.name), pin.newest)
-        if has != pin.newest:
-            left.append(pin)
-    return left
-
-
-def _replace(root: Path, file: str, old: str, new: str) -> None:
-    """Replace the words `old`, a regular expression, in a file and in what quotes it."""
-    words = re.compile(rf"(?<![\w.-]){old}(?![\w.])")
-    for path in (root / file, *chain.from_iterable(root.glob(glob) for glob in QUOTING)):
-        before = path.read_text(encoding="utf-8")
-        after = words.sub(new, before)
-        if after != before:
-            path.write_text(after, encoding="utf-8")
-    if file.startswith("notebooks/src/"):
-        _renew_ids(root, lessons.read(root / file))
-
-
-def _renew_ids(root: Path, lesson: lessons.Lesson) -> None:
-    """Give the cells of a lesson's notebooks the ids that its changed source makes."""
-    for path in sorted(root.glob(f"notebooks/*/{lesson.name}.ipynb")):
-        text = path.read_text(encoding="utf-8")
-        wanted = lessons.assemble(lesson, path.parent.name).cells
-        for old, new in zip(json.loads(text)["cells"], wanted, strict=True):
-            text = text.replace(f'"id": "{old["id"]}"', f'"id": "{new.id}"')
-        path.write_text(text, encoding="utf-8")
-
-
-def _write_digest(file: Path, pin: Pin) -> None:
-    before = file.read_text(encoding="utf-8")
-    head = f'[images."{pin.name}"]\n'
-    start = before.index(head) + len(head)
-    end = before.find("\n[", start)
-    section = before[start : end if end >= 0 else len(before)]
-    section = re.sub(r"(?m)^digest = .*\n", "", section)
-    new = f'hub = "{pin.name}"\ndigest = "{pin.newest}"'
-    section = re.sub(r"(?m)^hub = \"[^\"]*\".*$", new, section)
-    file.write_text(before[:start] + section + (before[end:] if end >= 0 else ""), encoding="utf-8")
-
-
-def _hash(requirement: str) -> str:
-    """Return the SHA-256 of a package's wheel."""
-    with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-        _run([*pip, "--no-deps", "--only-binary=:all:", "--dest", folder, requirement])
-        for wheel in Path(folder).glob("*.whl"):
-            return hashlib.sha256(wheel.read_bytes()).hexdigest()
-    raise CapasError(
-        _("pip cannot fetch {name}: check the connection and pip's index.").format(name=requirement)
-    )
-
-
-def _lock_npm(folder: Path) -> None:
-    update = ["update", "--save", "--package-lock-only", "--omit-lockfile-registry-resolved"]
-    _made([shutil.which("npm") or "npm", *update], folder)
-
-
-def _lock_pipenv(folder: Path) -> None:
-    """Have Pipenv, as the Dockerfile pins it, lock anew; no address of a registry stays in it."""
-    recipe = (folder / "Dockerfile").read_text(encoding="utf-8")
-    pipenv = re.search(r"pipenv==[\d.]+", recipe)
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        _made([sys.executable, "-m", "venv", str(place / "venv")], folder)
-        inside = place / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
-        pip = [str(inside / "python"), "-m", "pip", "install", "--quiet"]
-        _made([*pip, pipenv[0] if pipenv else "pipenv"], folder)
-        own = {"WORKON_HOME": str(place), "PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_NOSPIN": "1"}
-        _made([str(inside / "pipenv"), "lock"], folder, own)
-    file = folder / "Pipfile.lock"
-    lock = json.loads(file.read_text(encoding="utf-8"))
-    lock["_meta"]["sources"] = []
-    for section in ("default", "develop"):
-        for entry in lock[section].values():
-            entry.pop("index", None)
-    file.write_text(json.dumps(lock, indent=4) + "\n", encoding="utf-8")
-
-
-def _made(command: list[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=10 * SECONDS,
-            env={**os.environ, **(env or {})},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = str(error)
-    else:
-        if done.returncode == 0:
-            return
-        why = done.stderr.strip() or done.stdout.strip()
-    raise CapasError(
-        _("“{command}” failed in {folder}: {why}").format(
-            command=" ".join([Path(command[0]).name, *command[1:]]),
-            folder=folder,
-            why=(why.splitlines() or ["?"])[-1],
-        )
-    )
-
-
-def to_json(report: Report) -> str:
-    """Return the report for programs; see the module's documentation."""
-    content = {
-        "version": 1,
-        "moved": any(pin.moved for pin in report.pins),
-        "problems": report.problems,
-        "pins": [{**asdict(pin), "moved": pin.moved} for pin in report.pins],
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False)
-
-
-def show(report: Report) -> None:
-    """Print what has moved, and how much has not."""
-    moved = [pin for pin in report.pins if pin.moved]
-    if moved:
-        table(
-            (_("what"), _("pinned"), _("newest"), _("in")),
-            [(pin.name, _short(pin.pinned), _short(pin.newest), pin.file) for pin in moved],
-        )
-    print(
-        _("{moved} of {all} pinned versions have moved.").format(
-            moved=len(moved), all=len(report.pins)
-        )
-    )
-
-
-def _short(version: str) -> str:
-    """Return a digest as docker shows it, with 12 digits."""
-    return (version[:19] if version.startswith("sha256:") else version) or _("gone")
