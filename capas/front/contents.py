@@ -39,12 +39,12 @@ def contents(root: Path = paths.ROOT) -> dict[str, Any]:
 
 def _lessons(spoken: str) -> list[dict[str, Any]]:
     record = studied.record()
-    decks = _decks(spoken)
     found = []
     for path in sorted((paths.ROOT / "notebooks" / spoken).glob("*.ipynb")):
         if one := _entry(path, path.stem):
             one["state"] = record.get(path.stem, "")
-            one["slides"] = decks.get(path.stem, "")
+            source = paths.ROOT / "notebooks/src" / f"{path.stem}.md"
+            one["slides"] = f"capas/slides/{spoken}/{path.stem}.html" if source.is_file() else ""
             found.append(one)
     return found
 
@@ -81,12 +81,6 @@ def _entry(path: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return {"name": name, "number": number, "title": title, "minutes": minutes, "path": path}
-
-
-def _decks(spoken: str) -> dict[str, str]:
-    """Return the address of each lesson's slides, where they are built, from the server's root."""
-    found = (slides() / spoken).glob("*.html")
-    return {page.stem: f"capas/slides/{spoken}/{page.name}" for page in found}
 
 
 def _below(path: Path, root: Path) -> str:

@@ -2,11 +2,13 @@
 
 ``GET contents`` and ``GET engine`` answer what `contents` and `engine.state` return;
 ``POST language`` with ``{"language": "es"}`` chooses one, for the next runs, too.
-Slides stand below ``/capas/slides``.
+Slides stand below ``/capas/slides``: a deck is made when it is first asked for.
 """
 
 import asyncio
 import os
+import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from jupyter_server.base.handlers import APIHandler, AuthenticatedFileHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from capas import language
+from capas import language, paths
 from capas.errors import CapasError
 from capas.front import engine
 from capas.front.contents import contents, slides
+from capas.language import _
 from capas.terminal import told
 
 
@@ -64,12 +67,52 @@ class LanguageHandler(_Handler):
 
 
 class SlidesHandler(AuthenticatedFileHandler):
-    """The decks that `capas slides` has made; they are the course's own: not in a sandbox."""
+    """The decks of `capas slides`; they are the course's own: not in a sandbox."""
+
+    _making = asyncio.Lock()
 
     @property
     def content_security_policy(self) -> str:
         """As for pages of JupyterLab: slides open a window of their own for the speaker."""
         return str(super(AuthenticatedFileHandler, self).content_security_policy)
+
+    @web.authenticated
+    async def get(self, path: str, **options: Any) -> None:  # type: ignore[override]
+        """Answer a deck; make it before, if it is missing or older than its lesson."""
+        async with self._making:
+            trouble = await _make(path)
+        if trouble:
+            self.set_status(503)
+            self.finish(f"<!doctype html><title>Capas</title><p>{escape(trouble)}</p>")
+            return
+        if answer := super().get(path, **options):
+            await answer
+
+
+async def _make(path: str) -> str:
+    """Have the deck ``LANGUAGE/LESSON.html`` as new as its lesson; return why it cannot be."""
+    spoken, _slash, page = path.partition("/")
+    lesson = page.removesuffix(".html")
+    notebooks = paths.ROOT / "notebooks"
+    made_of = (notebooks / f"src/{lesson}.md", notebooks / f"{spoken}/{lesson}.ipynb")
+    if spoken not in language.languages() or not all(file.is_file() for file in made_of):
+        return ""  # no lesson's: what is there is answered, or that nothing is
+    deck = slides() / path
+    if deck.is_file() and all(deck.stat().st_mtime > file.stat().st_mtime for file in made_of):
+        return ""
+    # A process of its own: making a deck speaks its language meanwhile.
+    command = [sys.executable, "-m", "capas.cli", "slides", lesson, "--lang", spoken]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=os.environ | {"CAPAS_LANG": language.current()},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said = (await process.communicate())[1].decode(errors="replace").strip()
+    if process.returncode == 0 or deck.is_file():
+        return ""
+    return said.splitlines()[-1] if said else _("The slides could not be made.")
 
 
 def handlers(base_url: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,8 @@
 """What the front page says: the lessons and labs that are there, and how far one has come."""
 
+import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,8 @@ import pytest
 
 from capas import language, lessons, paths, studied
 from capas.exercises import progress
-from capas.front import engine
-from capas.front.contents import contents
+from capas.front import engine, handlers
+from capas.front.contents import contents, slides
 
 
 @pytest.fixture(autouse=True)
@@ -80,13 +82,28 @@ def test_labs_in_order_and_which_are_done(course: Path) -> None:
     assert [one["state"] for one in contents(course)["labs"]] == ["", "done"]
 
 
-def test_slides_where_they_are_built(course: Path, tmp_path: Path) -> None:
+def test_each_lesson_of_ours_has_slides(course: Path) -> None:
     assert contents(course)["lessons"][0]["slides"] == ""
-    for name in ("en/01-one.html", "en/index.html", "es/01-one.html"):
-        deck = tmp_path / "work/slides" / name
-        deck.parent.mkdir(parents=True, exist_ok=True)
-        deck.touch()
+    source = course / "notebooks/src/01-one.md"
+    source.parent.mkdir()
+    source.touch()
     assert contents(course)["lessons"][0]["slides"] == "capas/slides/en/01-one.html"
+
+
+@pytest.mark.parametrize("path", ["en/99-none.html", "xx/06-dockerfile.html", "../x.html", ""])
+def test_only_lessons_have_a_deck_made(path: str) -> None:
+    assert asyncio.run(handlers._make(path)) == ""
+    assert not slides().exists()
+
+
+def test_why_a_deck_cannot_be_made_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CAPAS_HOME", str(tmp_path / "home"))  # without reveal.js
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    sentence = asyncio.run(handlers._make("en/06-dockerfile.html"))
+    assert sentence.startswith("reveal.js, which shows the slides, cannot be fetched")
 
 
 def test_paths_begin_where_jupyterlab_begins(course: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -207,18 +208,31 @@ def test_it_says_how_far_one_has_come(show: Show, work: Path) -> None:
 
 
 @pytest.mark.engine
-def test_slides_open_where_they_are_built(jupyterlab: Running, show: Show, work: Path) -> None:
-    deck = work / "slides/en/06-dockerfile.html"
-    deck.parent.mkdir(parents=True)
-    deck.write_text("<title>Deck</title><script>document.title += ' runs'</script>")
+def test_slides_are_made_when_one_asks_for_them(
+    jupyterlab: Running, show: Show, work: Path
+) -> None:
+    address = "/capas/slides/es/06-dockerfile.html"
+    assert jupyterlab.ask("GET", address, token="wrong")[0] in (302, 403)  # to the log-in, or no
+    assert not (work / "slides").exists()
     try:
         page = show()
+        speak(page, "español", "es")
         with page.expect_popup() as opened:
-            front(page).get_by_role("link", name="Slides of lesson 6 · The Dockerfile").click()
-        opened.value.wait_for_function("document.title === 'Deck runs'")
+            front(page).get_by_role("link", name="Diapositivas de la lección 6 · ").click()
+        deck = opened.value
+        deck.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
+        assert deck.url.split("?")[0].endswith(address)
+        assert deck.locator("section.present h1").inner_text() == "6 · El Dockerfile"
+        deck.close()
+        # Anew only when the lesson is newer.
+        file = work / "slides/es/06-dockerfile.html"
+        file.write_text("<title>Old</title>")
+        with page.expect_popup() as opened:
+            front(page).get_by_role("link", name="Diapositivas de la lección 6 · ").click()
+        opened.value.wait_for_function("document.title === 'Old'")
+        os.utime(file, (0, 0))
+        opened.value.reload()
+        opened.value.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
         opened.value.close()
-        assert front(page).get_by_role("link", name="Slides of").count() == 1
     finally:
-        shutil.rmtree(work / "slides")
-    refused = jupyterlab.ask("GET", "/capas/slides/en/06-dockerfile.html", token="wrong")
-    assert refused[0] in (302, 403)  # to the log-in, or nowhere
+        shutil.rmtree(work / "slides", ignore_errors=True)
