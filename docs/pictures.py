@@ -197,6 +197,7 @@ def tour(lab: Lab, film: Film, language: str, work: Path) -> Image.Image:
     front.wait_for()
     lab.open()
     front.locator(".engine[data-state=ready]").wait_for()
+    page.locator(".jp-DirListing-item").first.wait_for()
     page.mouse.move(WIDTH * 0.7, HEIGHT * 0.7)
     film.say(next(said))
     film.frame(2.6)
