@@ -1,6 +1,8 @@
 """Control groups: there for the engine, and tidied behind it."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -46,20 +48,30 @@ def unmount(mounted: list[str]) -> None:
         subprocess.run(["umount", "-l", path], capture_output=True, check=False)
 
 
-def forget(name: str, patience: float = 2) -> None:
+def forget(name: str, patience: float = 2, *, kill: bool = False) -> None:
     """Remove the empty groups of this name, in every hierarchy.
 
     A killed process stays in its group until it is buried: `patience` is for that, in seconds.
+    `kill`: whatever is still in them is killed, so that they are empty.
     """
     deadline = time.monotonic() + patience
     while tops := [top for top in (ROOT / name, *ROOT.glob(f"*/{name}")) if top.exists()]:
         for top in tops:
+            if kill:
+                _kill(top)
             for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
         if time.monotonic() > deadline:
             return
         time.sleep(0.02)
+
+
+def _kill(top: Path) -> None:
+    for listed in top.glob("**/cgroup.procs"):
+        with contextlib.suppress(OSError):  # removed, or dead, meanwhile
+            for number in listed.read_text().split():
+                os.kill(int(number), signal.SIGKILL)
 
 
 def _mount(kind: str, source: str, target: Path, options: str = "rw") -> None:

@@ -83,7 +83,7 @@ def build_group(engine: Engine, limits: Limits) -> Iterator[str]:
 
 
 def forget_build_groups() -> None:
-    """Remove the groups of builds that were killed; those in use stay."""
+    """Remove the groups of builds that were killed, and end those; what is in use stays."""
     for folder in _place("pids").glob(f"{_GROUPS}*"):
         if (descriptor := _take(folder.name)) is not None:
             with _released(folder.name, descriptor):
@@ -96,7 +96,8 @@ def _released(name: str, descriptor: int) -> Iterator[None]:
         yield
     finally:
         if descriptor >= 0:
-            cgroups.forget(name)
+            # A build whose client was killed should end; a step that says very much may not.
+            cgroups.forget(name, kill=True)
             os.close(descriptor)
 
 

@@ -1,12 +1,14 @@
 """What one check finds of another on the engine."""
 
+import signal
+import subprocess
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from capas.engine import Engine, images
-from capas.exercises import Bench, Limits
+from capas.exercises import Bench, Limits, limits
 
 pytestmark = pytest.mark.engine
 
@@ -41,3 +43,15 @@ def test_a_file_is_read_as_a_container_sees_it(engine: Engine, tmp_path: Path) -
         assert image.read("/no/such") is None
         words = [file.content for file in image.files if file.path == "word"]
         assert words == [b"old\n", b"new\n"]
+
+
+def test_what_a_build_has_left_running_ends_with_its_check(engine: Engine) -> None:
+    with limits.build_group(engine, Limits()) as group:
+        if not group:
+            pytest.skip("control groups of this engine are not in reach")
+        inside = limits._place("pids") / group.strip("/") / "buildkit/step"
+        inside.mkdir(parents=True)
+        process = subprocess.Popen(["sleep", "1d"])
+        (inside / "cgroup.procs").write_text(str(process.pid))
+    assert process.wait(10) == -signal.SIGKILL
+    assert not inside.exists()

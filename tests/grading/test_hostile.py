@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from capas.engine import Engine, images
+from capas.engine import Engine, cgroups, images
 from capas.exercises import Limits, Verdict, judge
 from capas.exercises.catalogue import find
 from capas.exercises.limits import MB, not_held
@@ -53,8 +53,20 @@ def judged(
     identity = uuid4().hex[:10]
     found = worker.run(NAME, pack(folder), own, seconds, identity)
     assert left_by(engine, identity) == []
+    assert running_builds() == []
     assert json.loads(json.dumps(found)) == found
     return Verdict.from_dict(found)
+
+
+def running_builds() -> list[str]:
+    """Return the processes that builds of checks have left."""
+    groups = [*cgroups.ROOT.glob("capas-check-*"), *cgroups.ROOT.glob("*/capas-check-*")]
+    return [
+        number
+        for group in groups
+        for listed in group.glob("**/cgroup.procs")
+        for number in listed.read_text().split()
+    ]
 
 
 def dockerfile(folder: Path, text: str) -> Path:
