@@ -77,7 +77,7 @@ def test_lessons_in_order_lead_to_their_notebooks(show: Show) -> None:
     page = show()
     for name, language in (("español", "es"), ("English", "en")):
         speak(page, name, language)
-        links = front(page).locator("section").first.get_by_role("listitem").get_by_role("link")
+        links = front(page).locator("section").first.locator("li .what > a")
         assert links.all_inner_texts() == [lesson.title(language) for lesson in COURSE]
         for link, lesson in zip(links.all(), COURSE, strict=True):
             path = f"notebooks/{language}/{lesson.name}.ipynb"
@@ -105,7 +105,7 @@ def test_by_keyboard_alone(show: Show) -> None:
         order.append(page.evaluate(here))
     assert order[:2] == ["English", "español"]
     assert re.match(r"(Begin|Go on): ", order[2])
-    assert order[3:] == [lesson.title("en") for lesson in COURSE[:3]]
+    assert order[3:] == [COURSE[0].title("en"), "slides", COURSE[1].title("en")]
     for _press in range(4):
         page.keyboard.press("Shift+Tab")
     assert page.evaluate(here) == "español"
