@@ -49,29 +49,36 @@ def unmount(mounted: list[str]) -> None:
 
 
 def forget(name: str, patience: float = 2, *, kill: bool = False) -> None:
-    """Remove the empty groups of this name, in every hierarchy.
+    """Remove the empty groups of this name, in every hierarchy; that of "pids" is the last to go.
 
+    As soon as that one is gone, another may begin groups of this name: they are not touched.
     A killed process stays in its group until it is buried: `patience` is for that, in seconds.
     `kill`: whatever is still in them is killed, so that they are empty.
     """
     deadline = time.monotonic() + patience
-    while tops := [top for top in (ROOT / name, *ROOT.glob(f"*/{name}")) if top.exists()]:
-        for top in tops:
-            if kill:
-                _kill(top)
-            for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-        if time.monotonic() > deadline:
-            return
-        time.sleep(0.02)
+    tops = [top for top in (ROOT / name, *ROOT.glob(f"*/{name}")) if top.exists()]
+    for top in sorted(tops, key=lambda top: top.parent.name == "pids"):
+        while not _removed(top, kill=kill) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
-def _kill(top: Path) -> None:
-    for listed in top.glob("**/cgroup.procs"):
-        with contextlib.suppress(OSError):  # removed, or dead, meanwhile
-            for number in listed.read_text().split():
-                os.kill(int(number), signal.SIGKILL)
+def _removed(top: Path, *, kill: bool) -> bool:
+    """Remove a group and those below it; return whether it is gone."""
+    folders = [Path(folder) for folder, _names, _files in os.walk(top, topdown=False)]
+    for folder in folders:
+        if kill:
+            _kill(folder)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            if folder == top:
+                return True
+    return not folders
+
+
+def _kill(group: Path) -> None:
+    with contextlib.suppress(OSError):  # removed, or dead, meanwhile
+        for number in (group / "cgroup.procs").read_text().split():
+            os.kill(int(number), signal.SIGKILL)
 
 
 def _mount(kind: str, source: str, target: Path, options: str = "rw") -> None:

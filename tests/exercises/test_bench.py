@@ -1,7 +1,9 @@
 """What one check finds of another on the engine."""
 
+import contextlib
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -55,3 +57,24 @@ def test_what_a_build_has_left_running_ends_with_its_check(engine: Engine) -> No
         (inside / "cgroup.procs").write_text(str(process.pid))
     assert process.wait(10) == -signal.SIGKILL
     assert not inside.exists()
+
+
+def test_a_check_that_ends_leaves_the_builds_of_the_next_alone(engine: Engine) -> None:
+    def ended_early(_number: int) -> bool:
+        with limits.build_group(engine, Limits()) as group:
+            if not group:
+                pytest.skip("control groups of this engine are not in reach")
+            inside = limits._place("pids") / group.strip("/") / "step"
+            inside.mkdir()
+            process = subprocess.Popen(["sleep", "1d"])
+            try:
+                (inside / "cgroup.procs").write_text(str(process.pid))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)  # time in which another that ends could end this one
+                return process.returncode is not None
+            finally:
+                process.kill()
+                process.wait()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(ended_early, range(60)))
