@@ -8,8 +8,12 @@ const STYLE = `
 .capas-context ul ul { margin-left: 20px; }
 .capas-context .tree { max-height: 460px; overflow: auto; }
 .capas-context .line { display: flex; gap: 8px; align-items: baseline; padding: 2px 6px; border-radius: 6px; flex-wrap: wrap; }
-.capas-context summary { cursor: pointer; border-radius: 6px; }
-.capas-context summary .line { display: inline-flex; width: calc(100% - 16px); }
+.capas-context summary { cursor: pointer; border-radius: 6px; display: flex; align-items: baseline; list-style: none; }
+/* A mark of our own, as wide as a file is indented: WebKit's is wider, and broke the line. */
+.capas-context summary::-webkit-details-marker { display: none; }
+.capas-context summary::before { content: "▸"; flex: 0 0 16px; }
+.capas-context details[open] > summary::before { content: "▾"; }
+.capas-context summary .line { flex: 1; min-width: 0; }
 .capas-context .name { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 14px; overflow-wrap: anywhere; }
 .capas-context .size { margin-left: auto; color: var(--capas-muted); font-variant-numeric: tabular-nums; white-space: nowrap; }
 .capas-context .sign { width: 1.2em; font-weight: 700; flex: none; }
