@@ -125,21 +125,26 @@ def _lock_pipenv(folder: Path) -> None:
         _made([*pip, pipenv[0] if pipenv else "pipenv"], folder)
         own = {"WORKON_HOME": str(place), "PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_NOSPIN": "1"}
         _made([str(inside / "pipenv"), "lock"], folder, **own)
+        # The hash is of Pipfile and index: Pipenv takes the one that pip is set to on this machine,
+        # where it is read, most likely, the usual one.
+        hashed = "print(Pipfile.load(open('Pipfile', encoding='utf-8')).get_hash().value)"
+        code = f"from pipenv.vendor.plette import Pipfile; {hashed}"
+        digest = _made([str(inside / "python"), "-c", code], folder).strip()
     file = folder / "Pipfile.lock"
     lock = json.loads(file.read_text(encoding="utf-8"))
-    lock["_meta"]["sources"] = []
+    lock["_meta"] |= {"hash": {"sha256": digest}, "sources": []}
     for section in ("default", "develop"):
         for entry in lock[section].values():
             entry.pop("index", None)
     file.write_text(json.dumps(lock, indent=4) + "\n", encoding="utf-8")
 
 
-def _made(command: list[str], folder: Path, **environment: str) -> None:
+def _made(command: list[str], folder: Path, **environment: str) -> str:
     try:
         done = run(command, folder, 10 * SECONDS, **environment)
         why = done.stderr.strip() or done.stdout.strip()
         if done.returncode == 0:
-            return
+            return done.stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     raise CapasError(
