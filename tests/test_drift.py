@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from capas import cli, drift, lessons
 from capas.drift import asking
 from capas.engine.catalogue import CATALOGUE, catalogue
+from capas.errors import CapasError
 from capas.paths import ROOT
 
 NOBODY = "http://127.0.0.1:9/v2/"
@@ -35,6 +36,8 @@ class Registries:
     digests: dict[str, str] = field(default_factory=dict)
     python: dict[str, list[str]] = field(default_factory=dict)
     npm: dict[str, list[str]] = field(default_factory=dict)
+    optional: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What a package of npm asks for, but can do without."""
     tags: dict[str, list[str]] = field(default_factory=dict)
     wheels: dict[str, bytes] = field(default_factory=dict)
     limit: bool = False
@@ -99,6 +102,7 @@ def registries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regi
                     v: {
                         "name": name,
                         "version": v,
+                        "optionalDependencies": known.optional.get(name, {}),
                         "dist": {
                             "tarball": f"{known.address}/{name}-{v}.tgz",
                             "integrity": "sha512-AA==",
@@ -359,49 +363,10 @@ def test_an_index_out_of_reach_is_one_sentence(registries: Registries, root: Pat
     assert len(asked) < 10  # and not for all of them
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm here")
-def test_npm_packages(registries: Registries, tmp_path: Path) -> None:
-    app = tmp_path / "app"
+def an_app(root: Path, **wanted: str) -> Path:
+    """Make a folder "app" of npm's, its packages locked at 1.0.0; return it."""
+    app = root / "app"
     app.mkdir()
-    wanted = {"same": "^1.0.0", "moves": "^1.0.0", "@types/node": "^24.0.0"}
-    (app / "package.json").write_text(json.dumps({"name": "app", "devDependencies": wanted}))
-    locked = {f"node_modules/{name}": {"version": "1.0.0"} for name in ("same", "moves")}
-    locked["node_modules/@types/node"] = {"version": "24.0.0"}
-    (app / "package-lock.json").write_text(
-        json.dumps(
-            {
-                "name": "app",
-                "lockfileVersion": 3,
-                "packages": {"": {"name": "app", "devDependencies": wanted}, **locked},
-            }
-        )
-    )
-    registries.npm = {
-        "same": ["1.0.0"],
-        "moves": ["1.0.0", "2.0.0"],
-        "@types/node": ["24.0.0", "26.0.0"],
-    }
-    recipe = tmp_path / "deploy/hub/hub.Dockerfile"
-    recipe.parent.mkdir(parents=True)
-    recipe.write_text("RUN npm install --global proxy@5.3.0\n")
-    registries.npm["proxy"] = ["5.3.0", "5.4.0"]
-    pins = {pin.name: pin for pin in asking.npm(app, tmp_path).pins}
-    assert (pins["moves"].pinned, pins["moves"].newest) == ("1.0.0", "2.0.0")
-    assert [name for name, pin in pins.items() if pin.moved] == ["moves", "proxy"]
-    assert drift.write(drift.Report([pins["proxy"]]), tmp_path) == []
-    assert recipe.read_text() == "RUN npm install --global proxy@5.4.0\n"
-    registries.npm = {}
-    (sentence,) = asking.npm(app, tmp_path).problems
-    assert "npm cannot ask" in sentence
-
-
-@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm here")
-def test_npm_makes_its_lock_anew_within_what_package_json_allows(
-    registries: Registries, tmp_path: Path
-) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    wanted = {"far": "^1.0.0", "near": "^1.0.0"}
     (app / "package.json").write_text(json.dumps({"name": "app", "devDependencies": wanted}))
     packages = {f"node_modules/{name}": {"version": "1.0.0", "dev": True} for name in wanted}
     (app / "package-lock.json").write_text(
@@ -413,17 +378,43 @@ def test_npm_makes_its_lock_anew_within_what_package_json_allows(
             }
         )
     )
+    return app
+
+
+def npm_pins(registries: Registries) -> drift.Report:
+    return drift.Report(
+        [
+            drift.Pin("npm", name, "app/package-lock.json", "1.0.0", versions[-1])
+            for name, versions in registries.npm.items()
+        ]
+    )
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm here")
+def test_npm_makes_its_lock_anew_within_what_package_json_allows(
+    registries: Registries, tmp_path: Path
+) -> None:
+    app = an_app(tmp_path, far="^1.0.0", near="^1.0.0")
     registries.npm = {"far": ["1.0.0", "2.0.0"], "near": ["1.0.0", "1.1.0"]}
-    pins = [
-        drift.Pin("npm", name, "app/package-lock.json", "1.0.0", registries.npm[name][-1])
-        for name in wanted
-    ]
-    assert [pin.name for pin in drift.write(drift.Report(pins), tmp_path)] == ["far"]
+    assert [pin.name for pin in drift.write(npm_pins(registries), tmp_path)] == ["far"]
     lock = json.loads((app / "package-lock.json").read_text())["packages"]
     assert lock["node_modules/near"]["version"] == "1.1.0"
     assert lock["node_modules/far"]["version"] == "1.0.0"
     assert json.loads((app / "package.json").read_text())["devDependencies"]["near"] == "^1.1.0"
     assert "resolved" not in lock["node_modules/near"]  # no address of a registry
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm here")
+def test_a_lock_that_npm_could_not_install_leaves_the_one_before(
+    registries: Registries, tmp_path: Path
+) -> None:
+    app = an_app(tmp_path, near="^1.0.0")
+    before = {file: file.read_text() for file in app.iterdir()}
+    registries.npm = {"near": ["1.0.0", "1.1.0"]}
+    registries.optional = {"near": {"not-there-yet": "^1.0.0"}}
+    with pytest.raises(CapasError, match="Missing: not-there-yet@ from lock file"):
+        drift.write(npm_pins(registries), tmp_path)
+    assert {file: file.read_text() for file in app.iterdir()} == before
 
 
 # --- the command --------------------------------------------------------------------

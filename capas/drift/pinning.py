@@ -109,8 +109,18 @@ def _hash(requirement: str) -> str:
 
 
 def _lock_npm(folder: Path) -> None:
+    npm = shutil.which("npm") or "npm"
     update = ["update", "--save", "--package-lock-only", "--omit-lockfile-registry-resolved"]
-    _made([shutil.which("npm") or "npm", *update], folder)
+    files = [folder / name for name in ("package.json", "package-lock.json")]
+    before = [file.read_bytes() for file in files]
+    try:
+        _made([npm, *update], folder)
+        # An optional package that the registry lacks is left out without a word, and missed later.
+        _made([npm, "ci", "--dry-run", "--ignore-scripts"], folder)
+    except BaseException:
+        for file, content in zip(files, before, strict=True):
+            file.write_bytes(content)
+        raise
 
 
 def _lock_pipenv(folder: Path) -> None:
@@ -125,27 +135,38 @@ def _lock_pipenv(folder: Path) -> None:
         _made([*pip, pipenv[0] if pipenv else "pipenv"], folder)
         own = {"WORKON_HOME": str(place), "PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_NOSPIN": "1"}
         _made([str(inside / "pipenv"), "lock"], folder, **own)
+        # The hash is of Pipfile and index: Pipenv takes the one that pip is set to on this machine,
+        # where it is read, most likely, the usual one.
+        hashed = "print(Pipfile.load(open('Pipfile', encoding='utf-8')).get_hash().value)"
+        code = f"from pipenv.vendor.plette import Pipfile; {hashed}"
+        digest = _made([str(inside / "python"), "-c", code], folder).strip()
     file = folder / "Pipfile.lock"
     lock = json.loads(file.read_text(encoding="utf-8"))
-    lock["_meta"]["sources"] = []
+    lock["_meta"] |= {"hash": {"sha256": digest}, "sources": []}
     for section in ("default", "develop"):
         for entry in lock[section].values():
             entry.pop("index", None)
     file.write_text(json.dumps(lock, indent=4) + "\n", encoding="utf-8")
 
 
-def _made(command: list[str], folder: Path, **environment: str) -> None:
+def _made(command: list[str], folder: Path, **environment: str) -> str:
     try:
         done = run(command, folder, 10 * SECONDS, **environment)
-        why = done.stderr.strip() or done.stdout.strip()
+        why = _why(done.stderr.strip() or done.stdout.strip())
         if done.returncode == 0:
-            return
+            return done.stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     raise CapasError(
         _("“{command}” failed in {folder}: {why}").format(
-            command=" ".join([Path(command[0]).name, *command[1:]]),
-            folder=folder,
-            why=(why.splitlines() or ["?"])[-1],
+            command=" ".join([Path(command[0]).name, *command[1:]]), folder=folder, why=why or "?"
         )
     )
+
+
+def _why(said: str) -> str:
+    """Return what went wrong: the last line, or npm's first two, behind which help follows."""
+    lines = [line.strip() for line in said.splitlines()]
+    errors = [line.removeprefix("npm error").strip() for line in lines if "npm error" in line]
+    told = [line for line in errors if line and not line.startswith("code ")]
+    return " ".join(told[:2] or lines[-1:])

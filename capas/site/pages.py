@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from capas import language as languages
@@ -14,6 +15,7 @@ from capas.language import _
 from capas.paths import ROOT
 
 FIGURES = "notebooks/figures"
+PICTURES = "docs/pictures"
 START = """\
 git clone {repository}
 cd capas
@@ -36,7 +38,25 @@ class Page:
         text = self.source.read_text(encoding="utf-8")
         if self.source.suffix == ".md":
             return text.partition("\n")[0].lstrip("# ")
-        return f"{int(self.slug[:2])} · {json.loads(text)['metadata']['capas']['title']}"
+        return f"{int(self.slug[:2])} · {self._course['title']}"
+
+    @property
+    def minutes(self) -> int:
+        """How long a notebook takes."""
+        return int(self._course["minutes"])
+
+    @property
+    def ability(self) -> str:
+        """What one can do after a lesson, as Markdown: the first thing that it promises."""
+        cells = json.loads(self.source.read_text(encoding="utf-8"))["cells"]
+        promised = re.search(r"^- (.+?)[;.]?$", "".join(cells[0]["source"]), re.M)
+        return promised[1] if promised else ""
+
+    @property
+    def _course(self) -> dict[str, Any]:
+        """What a notebook says of itself."""
+        content = json.loads(self.source.read_text(encoding="utf-8"))["metadata"]["capas"]
+        return cast("dict[str, Any]", content)
 
     @property
     def slug(self) -> str:
@@ -136,16 +156,15 @@ def _written(language: str, found: list[Page]) -> dict[str, str]:
             (
                 f"# {_('Virtualization and Docker')}",
                 _("Lessons in which everything runs, and labs in which you build it."),
+                _film(language),
                 _(
                     "Here they stand to be read, with the outputs of a real Docker Engine. To run "
                     "them yourself, you need Git and Python 3.11 or newer:"
                 ),
                 f"```text\n{START.format(repository=repository())}```",
                 f"[{_('Where it runs')}](guides/where-it-runs.md)",
-                *(
-                    f"## {heading}\n\n{_links(listed)}"
-                    for heading, listed in ((_("Lessons"), lessons), (_("Labs"), labs))
-                ),
+                f"## {_('Lessons')}\n\n{_('After each of them you can …')}\n\n{_overview(lessons)}",
+                f"## {_('Labs')}\n\n{_about_labs()}\n\n{_overview(labs)}",
                 _toctree(["lessons/index", "labs/index", "slides", "guides/index"], hidden=True),
             )
         ),
@@ -175,8 +194,28 @@ def _about_labs() -> str:
     )
 
 
-def _links(listed: list[Page]) -> str:
-    return "\n".join(f"- [{page.title}]({page.name}{page.source.suffix})" for page in listed)
+def _film(language: str) -> str:
+    """Return the README's film of the lab, with its still, as HTML."""
+    own = ROOT / f"README.{language}.md"
+    text = (own if own.is_file() else ROOT / "README.md").read_text(encoding="utf-8")
+    film = re.search(r"<picture>.*?</picture>", text, re.S)
+    return film[0].replace(f"{PICTURES}/", "_static/") if film else ""
+
+
+def pictures(language: str) -> list[Path]:
+    """Return the files that a language's film consists of."""
+    return [ROOT / PICTURES / name for name in re.findall(r'_static/([^"]+)', _film(language))]
+
+
+def _overview(listed: list[Page]) -> str:
+    """Return links to notebooks, with what each takes and gives."""
+    lines = []
+    for page in listed:
+        minutes = _("{n} min").format(n=page.minutes).replace(" ", "\N{NO-BREAK SPACE}")
+        lines.append(f"- [{page.title}]({page.name}{page.source.suffix}) · {minutes}")
+        if page.name.startswith("lessons/") and page.ability:
+            lines.append(f"\n  {page.ability}\n")
+    return "````{container} overview\n" + "\n".join(lines) + "\n````"
 
 
 def _inline(title: str) -> str:

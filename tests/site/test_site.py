@@ -230,6 +230,22 @@ def said(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(("motion", "film"), [("no-preference", "tour"), ("reduce", "exercise")])
+def test_the_first_page_shows_the_lab_and_what_each_lesson_is_for(
+    reader: Open, motion: str, film: str
+) -> None:
+    with reader("es/index.html", reduced_motion=motion) as page:
+        picture = page.locator("picture img")
+        assert picture.evaluate("it => it.naturalWidth") > 600
+        name = picture.evaluate("it => it.currentSrc").rpartition("/")[2]
+        assert name.startswith(f"{film}-es.")
+        for lesson in (one for one in pages.pages("es") if one.name.startswith("lessons/")):
+            entry = page.locator("li", has=page.locator(f'a[href="{lesson.name}.html"]')).last
+            title, can = entry.inner_text().strip().split("\n", 1)
+            assert title.endswith(f"{lesson.minutes}\u00a0min")
+            assert len(can.split()) > 3
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     code, sentence = said("--out", str(tmp_path))
