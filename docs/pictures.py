@@ -12,7 +12,6 @@ import argparse
 import io
 import os
 import sys
-import tarfile
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from capas import slides
 from capas.engine import Engine, ensure, images, started_here
 from capas.errors import CapasError
+from capas.grading.submissions import extract
 from capas.language import _, name, speaking
 from capas.paths import ROOT
 from capas.sharing import ours, sharing
@@ -320,8 +320,7 @@ def make(language: str, engine: Engine, browser: Browser, out: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "capas"
-        with tarfile.open(fileobj=io.BytesIO(archive(os.getuid()))) as tar:
-            tar.extractall(root, filter="data")
+        extract(archive(os.getuid()), root)
         with started(engine, Path(folder), root / "work", root) as running:
             lab = Lab(running, page(WIDTH, HEIGHT))
             film = Film(lab.page, page(WIDTH, CAPTION))

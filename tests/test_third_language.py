@@ -4,12 +4,10 @@ In a copy of the repository there is a language "xx", of which no other program 
 catalogue puts every text into « », and one small lesson is written in it.
 """
 
-import io
 import os
 import re
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import nbformat
@@ -18,6 +16,7 @@ import requests
 from babel.messages.pofile import read_po, write_po
 
 from capas.engine import Engine
+from capas.grading.submissions import extract
 from tests.deploy.checkout import archive
 from tests.test_lab import NOWHERE
 
@@ -48,8 +47,7 @@ print(current(), Stacks().still()["text/plain"][:1])
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copy")
-    with tarfile.open(fileobj=io.BytesIO(archive())) as tar:
-        tar.extractall(root, filter="data")
+    extract(archive(), root)
     with (root / "capas/locale/es.po").open("rb") as file:
         catalogue = read_po(file)
     for message in catalogue:

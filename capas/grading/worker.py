@@ -1,12 +1,10 @@
 """Judges one answer in a process of its own, which can be ended whatever the answer does."""
 
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from contextlib import closing
 from dataclasses import asdict
@@ -15,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from capas.exercises import Exercise, Limits, find
+from capas.grading.submissions import extract
 from capas.paths import ROOT
 
 KEPT = (
@@ -53,8 +52,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="capas-grade-", ignore_cleanup_errors=True) as place:
         folder = Path(place).resolve() / "answer"
         folder.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
+        extract(packed, folder)
         task["folder"] = str(folder)
         command = [sys.executable, "-I", "-c", _START, str(ROOT), json.dumps(task)]
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
