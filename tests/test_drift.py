@@ -363,6 +363,42 @@ def test_an_index_out_of_reach_is_one_sentence(registries: Registries, root: Pat
     assert len(asked) < 10  # and not for all of them
 
 
+@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm here")
+def test_npm_packages(registries: Registries, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    wanted = {"same": "^1.0.0", "moves": "^1.0.0", "@types/node": "^24.0.0"}
+    (app / "package.json").write_text(json.dumps({"name": "app", "devDependencies": wanted}))
+    locked = {f"node_modules/{name}": {"version": "1.0.0"} for name in ("same", "moves")}
+    locked["node_modules/@types/node"] = {"version": "24.0.0"}
+    (app / "package-lock.json").write_text(
+        json.dumps(
+            {
+                "name": "app",
+                "lockfileVersion": 3,
+                "packages": {"": {"name": "app", "devDependencies": wanted}, **locked},
+            }
+        )
+    )
+    registries.npm = {
+        "same": ["1.0.0"],
+        "moves": ["1.0.0", "2.0.0"],
+        "@types/node": ["24.0.0", "26.0.0"],
+    }
+    recipe = tmp_path / "deploy/hub/hub.Dockerfile"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("RUN npm install --global proxy@5.3.0\n")
+    registries.npm["proxy"] = ["5.3.0", "5.4.0"]
+    pins = {pin.name: pin for pin in asking.npm(app, tmp_path).pins}
+    assert (pins["moves"].pinned, pins["moves"].newest) == ("1.0.0", "2.0.0")
+    assert [name for name, pin in pins.items() if pin.moved] == ["moves", "proxy"]
+    assert drift.write(drift.Report([pins["proxy"]]), tmp_path) == []
+    assert recipe.read_text() == "RUN npm install --global proxy@5.4.0\n"
+    registries.npm = {}
+    (sentence,) = asking.npm(app, tmp_path).problems
+    assert "npm cannot ask" in sentence
+
+
 def an_app(root: Path, **wanted: str) -> Path:
     """Make a folder "app" of npm's, its packages locked at 1.0.0; return it."""
     app = root / "app"
