@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -108,26 +109,33 @@ def _hash(requirement: str) -> str:
     )
 
 
-def _lock_npm(folder: Path) -> None:
-    npm = shutil.which("npm") or "npm"
-    update = ["update", "--save", "--package-lock-only", "--omit-lockfile-registry-resolved"]
-    files = [folder / name for name in ("package.json", "package-lock.json")]
+@contextlib.contextmanager
+def _kept(*files: Path) -> Iterator[None]:
+    """Put files back as they were if what is done to them fails or is interrupted."""
     before = [file.read_bytes() for file in files]
     try:
-        _made([npm, *update], folder)
-        # An optional package that the registry lacks is left out without a word, and missed later.
-        _made([npm, "ci", "--dry-run", "--ignore-scripts"], folder)
+        yield
     except BaseException:
         for file, content in zip(files, before, strict=True):
             file.write_bytes(content)
         raise
 
 
+def _lock_npm(folder: Path) -> None:
+    npm = shutil.which("npm") or "npm"
+    update = ["update", "--save", "--package-lock-only", "--omit-lockfile-registry-resolved"]
+    with _kept(folder / "package.json", folder / "package-lock.json"):
+        _made([npm, *update], folder)
+        # An optional package that the registry lacks is left out without a word, and missed later.
+        _made([npm, "ci", "--dry-run", "--ignore-scripts"], folder)
+
+
 def _lock_pipenv(folder: Path) -> None:
     """Have Pipenv, as the Dockerfile pins it, lock anew; no address of a registry stays in it."""
     recipe = (folder / "Dockerfile").read_text(encoding="utf-8")
     pipenv = re.search(r"pipenv==[\d.]+", recipe)
-    with tempfile.TemporaryDirectory() as scratch:
+    file = folder / "Pipfile.lock"
+    with tempfile.TemporaryDirectory() as scratch, _kept(file):
         place = Path(scratch)
         _made([sys.executable, "-m", "venv", str(place / "venv")], folder)
         inside = place / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
@@ -135,12 +143,11 @@ def _lock_pipenv(folder: Path) -> None:
         _made([*pip, pipenv[0] if pipenv else "pipenv"], folder)
         own = {"WORKON_HOME": str(place), "PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_NOSPIN": "1"}
         _made([str(inside / "pipenv"), "lock"], folder, **own)
-        # The hash is of Pipfile and index: Pipenv takes the one that pip is set to on this machine,
-        # where it is read, most likely, the usual one.
+        # The hash is of the Pipfile and of an index: Pipenv takes the one that pip is set to on
+        # this machine. In an image that builds from the lock, pip is set to none.
         hashed = "print(Pipfile.load(open('Pipfile', encoding='utf-8')).get_hash().value)"
         code = f"from pipenv.vendor.plette import Pipfile; {hashed}"
         digest = _made([str(inside / "python"), "-c", code], folder).strip()
-    file = folder / "Pipfile.lock"
     lock = json.loads(file.read_text(encoding="utf-8"))
     lock["_meta"] |= {"hash": {"sha256": digest}, "sources": []}
     for section in ("default", "develop"):
