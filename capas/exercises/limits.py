@@ -79,7 +79,7 @@ def build_group(engine: Engine, limits: Limits) -> Iterator[str]:
     while (descriptor := _take(name := f"{_GROUPS}{number}")) is None:
         number += 1
     with _released(name, descriptor):
-        yield f"/{name}" if _limited(name, limits) else ""
+        yield f"/{name}" if descriptor >= 0 and _limited(name, limits) else ""
 
 
 def forget_build_groups() -> None:
@@ -109,10 +109,12 @@ def _take(name: str) -> int | None:
     import fcntl  # not on Windows
 
     folder = _place("pids") / name
-    while True:
+    while folder.parent.is_dir():
         descriptor = -1
         try:
-            folder.mkdir(exist_ok=True)
+            # Not `exist_ok`: that fails where another removes the folder at that moment.
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
             descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever had it before has removed the folder: then this is a lock on nothing.
@@ -127,6 +129,7 @@ def _take(name: str) -> int | None:
             return -1
         if descriptor >= 0:
             os.close(descriptor)
+    return -1
 
 
 def _limited(name: str, limits: Limits) -> bool:

@@ -78,3 +78,20 @@ def test_a_check_that_ends_leaves_the_builds_of_the_next_alone(engine: Engine) -
 
     with ThreadPoolExecutor(4) as pool:
         assert not any(pool.map(ended_early, range(60)))
+
+
+def test_no_two_checks_have_one_group(engine: Engine) -> None:
+    if not limits._ours(engine.host):
+        pytest.skip("control groups of this engine are not in reach")
+    held: list[str] = []
+
+    def alone(_number: int) -> bool:
+        with limits.build_group(engine, Limits()) as group:
+            held.append(group)
+            try:
+                return bool(group) and held.count(group) == 1
+            finally:
+                held.remove(group)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(alone, range(4000)))
