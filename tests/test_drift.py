@@ -1,6 +1,7 @@
 """What has moved: against registries that speak the real ones' HTTP, on this machine."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -46,6 +47,20 @@ class Registries:
     @property
     def hub(self) -> str:
         return f"{self.address}/v2/"
+
+    def add_wheel(self, name: str, version: str, *files: tuple[str, str]) -> bytes:
+        """Have PyPI offer a package of these files, name and text each; return its wheel."""
+        about = f"{name}-{version}.dist-info"
+        with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+            metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            archive.writestr(f"{about}/METADATA", metadata)
+            archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            for file, text in files:
+                archive.writestr(file, text)
+            archive.writestr(f"{about}/RECORD", "")
+        self.python.setdefault(name, []).append(version)
+        self.wheels[f"{name}-{version}-py3-none-any.whl"] = content.getvalue()
+        return content.getvalue()
 
 
 @pytest.fixture
@@ -330,17 +345,9 @@ def test_a_hash_follows_its_version(registries: Registries, root: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text(f"# why\nold==1.0 --hash={sha(1)}\n")
     pins = [drift.Pin("python", "old", "capas/slides/requirements.txt", "1.0", "1.1")]
-    registries.python = {"old": ["1.0", "1.1"]}
-    wheel = root / "old-1.1-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(
-            "old-1.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: old\nVersion: 1.1\n"
-        )
-        archive.writestr("old-1.1.dist-info/WHEEL", "Wheel-Version: 1.0\n")
-        archive.writestr("old-1.1.dist-info/RECORD", "")
-    registries.wheels[wheel.name] = wheel.read_bytes()
+    content = registries.add_wheel("old", "1.1")
     drift.write(drift.Report(pins), root)
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     assert file.read_text() == f"# why\nold==1.1 --hash=sha256:{digest}\n"
 
 
@@ -451,6 +458,26 @@ def test_a_lock_that_npm_could_not_install_leaves_the_one_before(
     with pytest.raises(CapasError, match="Missing: not-there-yet@ from lock file"):
         drift.write(npm_pins(registries), tmp_path)
     assert {file: file.read_text() for file in app.iterdir()} == before
+
+
+def test_a_lock_that_pipenv_could_not_finish_leaves_the_one_before(
+    registries: Registries, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "Dockerfile").write_text("RUN pip install pipenv==1.0\n")
+    (app / "Pipfile.lock").write_text("before")
+    spoil = "open('Pipfile.lock', 'w').write('half')"
+    registries.add_wheel(
+        "pipenv",
+        "1.0",
+        ("pipenv.py", f"def main(): {spoil}; raise SystemExit('no way to PyPI')"),
+        ("pipenv-1.0.dist-info/entry_points.txt", "[console_scripts]\npipenv=pipenv:main\n"),
+    )
+    pin = drift.Pin("python", "uvicorn", "app/Pipfile.lock", "1.0", "1.1")
+    with pytest.raises(CapasError, match=r"“pipenv lock” failed in .*: no way to PyPI"):
+        drift.write(drift.Report([pin]), tmp_path)
+    assert (app / "Pipfile.lock").read_text() == "before"
 
 
 # --- the command --------------------------------------------------------------------

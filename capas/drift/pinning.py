@@ -148,12 +148,12 @@ def _lock_pipenv(folder: Path) -> None:
         hashed = "print(Pipfile.load(open('Pipfile', encoding='utf-8')).get_hash().value)"
         code = f"from pipenv.vendor.plette import Pipfile; {hashed}"
         digest = _made([str(inside / "python"), "-c", code], folder).strip()
-    lock = json.loads(file.read_text(encoding="utf-8"))
-    lock["_meta"] |= {"hash": {"sha256": digest}, "sources": []}
-    for section in ("default", "develop"):
-        for entry in lock[section].values():
-            entry.pop("index", None)
-    file.write_text(json.dumps(lock, indent=4) + "\n", encoding="utf-8")
+        lock = json.loads(file.read_text(encoding="utf-8"))
+        lock["_meta"] |= {"hash": {"sha256": digest}, "sources": []}
+        for section in ("default", "develop"):
+            for entry in lock[section].values():
+                entry.pop("index", None)
+        file.write_text(json.dumps(lock, indent=4) + "\n", encoding="utf-8")
 
 
 def _made(command: list[str], folder: Path, **environment: str) -> str:
