@@ -33,6 +33,7 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.images import Image
 from filelock import FileLock, Timeout
+from requests.exceptions import RequestException
 
 from capas import paths
 from capas.engine import certificates, cli, copying
@@ -500,7 +501,7 @@ class Images:
         """Turn what the engine and the disk say into a sentence."""
         try:
             yield
-        except DockerException as error:
+        except (DockerException, RequestException) as error:
             raise EngineError(
                 _("The Docker Engine does not answer as it should: {why}.").format(
                     why=reason(error).rstrip(".")

@@ -22,7 +22,7 @@ from capas.engine.catalogue import BaseImage, ImagesError
 from capas.engine.copying import Copies
 from capas.engine.model import EngineError
 from capas.engine.origins import Origin
-from capas.engine.sentences import is_full, last_words, no_folder, no_room, short
+from capas.engine.sentences import is_full, last_words, no_folder, no_room, reason, short
 from capas.engine.stand_ins import LABEL
 from capas.engine.steps import GivenUp, StepFailed, Steps
 from capas.kit import local
@@ -189,7 +189,7 @@ class Preparing:
                 self._finish(image, steps, reference, origin, started)
                 done = True
         except (StepFailed, EngineError, DockerException, OSError) as error:
-            output = error.output if isinstance(error, StepFailed) else str(error)
+            output = error.output if isinstance(error, StepFailed) else reason(error)
             self.refused[image.name] = why = short(last_words(output))
             images.say(
                 _("{image}: not from {place} ({why})").format(
@@ -410,7 +410,7 @@ class Preparing:
 
     def _words(self, image: BaseImage, error: Exception) -> str:
         """Return the sentence for what went wrong with an image."""
-        output = error.output if isinstance(error, StepFailed) else str(error)
+        output = error.output if isinstance(error, StepFailed) else reason(error)
         log = self.images.log(image)
         if is_full(error, output):
             return no_room(image.name, str(log))

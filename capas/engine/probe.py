@@ -17,6 +17,7 @@ from docker.types import LogConfig
 from requests.exceptions import RequestException
 
 from capas.engine.model import EngineError
+from capas.engine.sentences import reason
 from capas.language import _
 
 VERSION = "1"
@@ -143,9 +144,7 @@ def probe(client: docker.DockerClient) -> Probe:
             )
         output = _run(client, f"{IMAGE}:{tag}")
     except (DockerException, RequestException, OSError) as error:
-        raise EngineError(
-            _("no container runs ({reason})").format(reason=_reason(error))
-        ) from error
+        raise EngineError(_("no container runs ({reason})").format(reason=reason(error))) from error
     if output.strip() != LINE:
         raise EngineError(
             _("a container ran and said {text} instead of our line").format(text=repr(output[:80]))
@@ -182,10 +181,3 @@ def _name(version: dict[str, object]) -> str:
     if any(part.startswith("Podman") for part in parts):
         return "Podman"
     return "Docker Engine"
-
-
-def _reason(error: Exception) -> str:
-    """Return an error of the API in few words, on one line."""
-    text = str(getattr(error, "explanation", None) or error)
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:199] + "…"

@@ -4,6 +4,8 @@ import errno
 import re
 from pathlib import Path
 
+from requests.exceptions import RequestException
+
 from capas.language import _
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -54,5 +56,7 @@ def short(text: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return what the engine's API says of an error."""
+    """Return what the engine's API says of an error, or that it says nothing any more."""
+    if isinstance(error, RequestException):
+        return _("the engine gives no answer; `python3 -m capas doctor` says what to do")
     return short(str(getattr(error, "explanation", None) or error))

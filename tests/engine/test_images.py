@@ -203,6 +203,21 @@ def test_what_is_there_is_taken(fake: FakeEngine, tmp_path: Path) -> None:
     assert "thing:1" in fake.names, "not ours to remove"
 
 
+def test_an_engine_that_ends_meanwhile_is_a_sentence(fake: FakeEngine, tmp_path: Path) -> None:
+    gone = docker.DockerClient(base_url=f"unix://{tmp_path}/no.sock", version="1.44")
+    found = fake.look(one(tmp_path))
+
+    def report(_line: str) -> None:
+        found.client = gone
+
+    found._report = report
+    with pytest.raises(ImagesError, match=r"^thing:1 could not be prepared \(the engine gives no"):
+        found.ensure(all=True)
+    for ask in (lambda: found.ensure(all=True), found.status, found.remove):
+        with pytest.raises(EngineError, match=r"does not answer .*no answer;.* what to do\.$"):
+            ask()
+
+
 def test_docker_hub_first_by_the_exact_reference(fake: FakeEngine, tmp_path: Path) -> None:
     fake.hub = True
     fake.offer("thing:1.2.3")
