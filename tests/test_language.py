@@ -1,6 +1,7 @@
 """Which language is spoken, and that every text has its translation."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from babel.messages.pofile import read_po
 from capas import language
 from capas.errors import CapasError
 from capas.paths import ROOT
+from capas.show import figures
+from capas.show.drawing import LANGUAGES
 
 ENGLISH = "The course does not speak “{language}” yet; choose one of: {known}."
 
@@ -120,6 +123,22 @@ def catalogue(name: str) -> Catalog:
 
 @pytest.mark.parametrize("name", [n for n in language.languages() if n != language.SOURCE])
 def test_every_text_is_translated(name: str) -> None:
+    missing = lacking(name)
+    assert not missing, f"{name}.po lacks:\n" + "\n".join(missing)
+
+
+def test_a_further_language_needs_the_words_of_the_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(language, "LOCALE", tmp_path)
+    shutil.copy(ROOT / "capas/locale/es.po", tmp_path / "pt.po")
+    missing = lacking("pt")
+    assert "a figure: your folder" in missing
+    assert all(line.startswith("a figure: ") for line in missing)
+
+
+def lacking(name: str) -> list[str]:
+    """Return the texts that a catalogue does not translate, with their places."""
     known = catalogue(name)
     missing = []
     found = extract_from_dir(
@@ -132,7 +151,9 @@ def test_every_text_is_translated(name: str) -> None:
         entry = known.get(text)
         if entry is None or not entry.string or (entry.pluralizable and not all(entry.string)):
             missing.append(f"capas/{file}:{line}: {text}")
-    assert not missing, f"{name}.po lacks:\n" + "\n".join(missing)
+    if name not in LANGUAGES:  # figures have the words of these two themselves
+        missing += [f"a figure: {text}" for text in figures.words() if not known.get(text)]
+    return missing
 
 
 @pytest.mark.parametrize("name", [n for n in language.languages() if n != language.SOURCE])

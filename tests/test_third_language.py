@@ -17,7 +17,9 @@ from babel.messages.pofile import read_po, write_po
 
 from capas.engine import Engine
 from capas.grading.submissions import extract
+from capas.show import figures
 from tests.deploy.checkout import archive
+from tests.show.test_protocol import EACH
 from tests.test_lab import NOWHERE
 
 LESSON = """---
@@ -54,6 +56,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if message.id:
             pair = isinstance(message.id, tuple | list)
             message.string = tuple(f"«{t}»" for t in message.id) if pair else f"«{message.id}»"
+    for text in figures.words():
+        catalogue.add(text, f"«{text}»")
     catalogue.header_comment = ""
     with (root / "capas/locale/xx.po").open("wb") as new:
         write_po(new, catalogue, width=0)
@@ -86,20 +90,31 @@ def test_help_and_options_know_it(copy: Path) -> None:
 
 
 def test_what_lessons_show_speaks_it(copy: Path) -> None:
-    """Where a picture's words stand in pairs, English is there; numbers are written as English."""
+    """Numbers of a language that nobody knows are written as in English."""
     code = (
+        "from types import SimpleNamespace\n"
         "from capas import doctor, show; from capas.show import chart\n"
         "from capas.show.context import sized\n"
         "print(doctor.language().found); print(chart.number(1.5), sized(1500))\n"
-        "for shown in (show.stacks(), show.layer_cache(), show.quiz('06-dockerfile')):\n"
-        "    print(shown.still()['text/html'][:1], shown.words.get('title'))\n"
+        f"for shown in ({', '.join(EACH.values())}):\n"
+        "    print(type(shown).__name__, '«' in ''.join(shown.still().values()))\n"
     )
     done = run(copy, "-c", code, CAPAS_LANG="xx")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:2] == ["«xx; there is also: English, español (`--lang` chooses)»", "1.5 1.5 kB"]
-    assert len(lines) == 5
-    assert all("«" in line for line in lines[2:])
+    assert len(lines) > 5
+    assert [line for line in lines[2:] if not line.endswith(" True")] == []
+
+
+def test_figures_are_drawn_in_it(copy: Path) -> None:
+    done = run(copy, "-m", "capas.show.figures")
+    assert done.stdout.split() == [f"{name}.xx.svg" for name in figures.names()], done.stderr
+    drawn = (copy / "notebooks/figures/build-context.xx.svg").read_text(encoding="utf-8")
+    assert 'lang="xx"' in drawn
+    assert ">«your folder»<" in drawn
+    assert ">your folder<" not in drawn
+    assert run(copy, "-m", "capas.show.figures", "--check").returncode == 0
 
 
 def test_the_labs_front_page_leads_to_its_notebooks(copy: Path) -> None:

@@ -13,7 +13,7 @@ from capas.exercises.bench import Bench
 from capas.exercises.catalogue import Exercise, find, spoken
 from capas.exercises.limits import Limits
 from capas.exercises.wrong import NotYet, Wrong
-from capas.language import _, current
+from capas.language import _, numbers
 from capas.show.table import Table, with_code
 
 State = Literal["done", "todo", "hint", "broken"]
@@ -137,9 +137,9 @@ class Verdict:
 
 def took(seconds: float) -> str:
     """Return how long a check took, for people."""
-    number = f"{seconds:.1f}"
-    if current() == "es":
-        number = number.replace(".", ",")
+    from babel.numbers import format_decimal
+
+    number = format_decimal(seconds, "0.0", numbers())
     return _("Checked in {seconds} s.").format(seconds=number)
 
 

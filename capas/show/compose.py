@@ -219,7 +219,7 @@ def draw(project: Project) -> Picture:
     header = 92 + 26 * max(len(lanes), 1)
     height = header + sum(heights) + _ROW_GAP * max(0, len(heights) - 1) + 78
     title = _("Project “{name}”").format(name=shortened(project.name, 600, 27, "bold"))
-    drawing = Drawing("es" if current() == "es" else "en", height, title, alt)
+    drawing = Drawing(current(), height, title, alt)
 
     channels = _channels(project)
     deep = max(channels.values(), default=-1) + 1

@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from capas.language import _, speaking
 from capas.show import metrics
 from capas.show.style import FONT, MODES, MONO, ROLES, SURFACES, Mode
 
 Words = str | tuple[str, str]
-"""What is written: the same in both languages, or (English, Spanish)."""
-Language = Literal["en", "es"]
-LANGUAGES: tuple[Language, ...] = ("en", "es")
+"""What is written: the same in all languages, or (English, Spanish).
+
+A further language has its words in its catalogue, `capas/locale/`, under the English ones.
+"""
+LANGUAGES = ("en", "es")
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
 
@@ -92,10 +95,20 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def say(words: Words, language: str) -> str:
+    """Return ``words`` in a language; in English where its catalogue does not have them."""
+    if isinstance(words, str):
+        return words
+    if language in LANGUAGES:
+        return words[LANGUAGES.index(language)]
+    with speaking(language):
+        return _(words[0])
+
+
 class Drawing:
     """One figure in one language."""
 
-    def __init__(self, language: Language, height: int, title: Words, alt: Words) -> None:
+    def __init__(self, language: str, height: int, title: Words, alt: Words) -> None:
         """Start a figure with its title written at the top; ``alt`` tells all that it shows."""
         self.language = language
         # A further language's words come from its catalogue, which nobody has measured here: a
@@ -125,10 +138,8 @@ class Drawing:
     # ---- ground ----
 
     def say(self, words: Words) -> str:
-        """Return ``words`` in this figure's language; of a pair, English stands for a third one."""
-        if isinstance(words, str):
-            return words
-        return words[0 if self._shrinks else LANGUAGES.index(self.language)]
+        """Return ``words`` in this figure's language."""
+        return say(words, self.language)
 
     def _put(
         self, tag: str, classes: str = "", parent: ET.Element | None = None, **attributes: object

@@ -6,7 +6,7 @@ import traitlets
 
 from capas.errors import CapasError
 from capas.language import _, current
-from capas.show.drawing import MARGIN, Drawing, Language
+from capas.show.drawing import MARGIN, Drawing
 from capas.show.picture import Picture
 from capas.show.widget import Widget, listen, script
 
@@ -113,8 +113,7 @@ class Console(Widget):
         alt = _(
             "A terminal in the guest: its name is guest, its first process init, its maker QEMU."
         )
-        language: Language = "es" if current() == "es" else "en"
-        drawing = Drawing(language, 292, title, alt)
+        drawing = Drawing(current(), 292, title, alt)
         drawing.terminal(MARGIN, 80, 880, SAMPLE)
         picture = Picture(drawing.svg(), alt)
         return {"text/html": picture.html(), "text/plain": alt}

@@ -11,7 +11,7 @@ from capas.engine import client
 from capas.engine.history import Image, Step, read
 from capas.language import _, current, ngettext
 from capas.show import metrics
-from capas.show.drawing import BODY, CODE, MARGIN, SMALL, SMALLEST, WIDTH, Drawing, Language
+from capas.show.drawing import BODY, CODE, MARGIN, SMALL, SMALLEST, WIDTH, Drawing
 from capas.show.picture import Picture
 
 TALL = {"layer": 46, "base": 62, "setting": 28}
@@ -103,7 +103,7 @@ def pile(image: Image, base: Image | None = None) -> Picture:
     )
     tall = sum(TALL["layer" if step.layer else "setting"] + GAP for step in steps)
     tall += TALL["base"] + GAP if below else 0
-    drawing = Drawing(_language(), TOP + tall + 76, _shorter(title, 27, INNER, "bold"), alt)
+    drawing = Drawing(current(), TOP + tall + 76, _shorter(title, 27, INNER, "bold"), alt)
     drawing.text(MARGIN, TOP, _("instruction, the newest on top"), size=SMALLEST, ink="muted")
     _right(drawing, TOP, _("adds"), ink="muted")
     y = TOP + 16.0
@@ -189,7 +189,7 @@ def beside(one: Image, other: Image, base: Image | None = None) -> Picture:
     row = TALL["layer"] + GAP
     upper = max(map(len, sides)) * row
     lower = len(ground) * row + len(bottom) * (TALL["base"] + GAP)
-    drawing = Drawing(_language(), round(TOP + 26 + upper + lower + 66), title, alt)
+    drawing = Drawing(current(), round(TOP + 26 + upper + lower + 66), title, alt)
     wide = (INNER - 40) / 2
     for n, (image, side) in enumerate(zip((one, other), sides, strict=True)):
         x = MARGIN + n * (wide + 40)
@@ -224,7 +224,3 @@ def _row(drawing: Drawing, x: float, y: float, wide: float, step: Step) -> None:
 def _said(step: Step) -> str:
     what = human(step.size) if step.layer else _("a setting, no layer")
     return f"{step.instruction}: {what}"
-
-
-def _language() -> Language:
-    return "es" if current() == "es" else "en"

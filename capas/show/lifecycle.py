@@ -24,7 +24,7 @@ from capas.engine import EngineError, client
 from capas.engine.cli import docker as docker_program
 from capas.errors import CapasError
 from capas.language import _, current
-from capas.show.drawing import MARGIN, SMALL, SMALLEST, Drawing, Language
+from capas.show.drawing import MARGIN, SMALL, SMALLEST, Drawing
 from capas.show.picture import Picture
 from capas.show.widget import Widget, listen, script
 
@@ -319,8 +319,7 @@ def diagram() -> Picture:
         "the end of the program or a lack of memory to exited; start back to running; rm to no "
         "container. Exit codes: {codes}."
     ).format(codes="; ".join(f"{code}: {what}" for code, what in codes))
-    language: Language = "es" if current() == "es" else "en"
-    drawing = Drawing(language, 640, words["title"], alt)
+    drawing = Drawing(current(), 640, words["title"], alt)
     for state, (x, y, w, h) in NODES.items():
         if state == ABSENT:
             drawing.hole(x, y, w, h, words["absent"])

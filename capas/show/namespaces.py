@@ -83,7 +83,7 @@ def draw(processes: Mapping[str, Mapping[str, str]]) -> Picture:
         title=title, rows="; ".join(told)
     )
     top, step, left = 136, 56, 380
-    drawing = Drawing(current(), top + step * len(KINDS) + 64, title, alt)  # type: ignore[arg-type]
+    drawing = Drawing(current(), top + step * len(KINDS) + 64, title, alt)
     width = (WIDTH - MARGIN - left) / len(names)
     for column, name in enumerate(names):
         centre = left + width * (column + 0.5)

@@ -97,7 +97,7 @@ def draw(found: list[Container]) -> Picture:
             )
     title = _("Which port leads where")
     alt = f"{title}: {'; '.join(told)}" if told else _("No container of these is running.")
-    drawing = Drawing(current(), height, title, alt)  # type: ignore[arg-type]
+    drawing = Drawing(current(), height, title, alt)
     if not shown:
         drawing.text(MARGIN, 110, alt, ink="muted")
         return Picture(drawing.svg(), alt)
@@ -165,6 +165,6 @@ def ports(label: str = "capas", name: str = "") -> Picture:
     try:
         return draw(containers(label, name))
     except CapasError as error:
-        drawing = Drawing(current(), 160, _("Which port leads where"), str(error))  # type: ignore[arg-type]
+        drawing = Drawing(current(), 160, _("Which port leads where"), str(error))
         drawing.paragraph(MARGIN, 100, str(error), width=WIDTH - 2 * MARGIN, lines=3)
         return Picture(drawing.svg(), str(error))

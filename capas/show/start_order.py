@@ -230,7 +230,7 @@ class Startup(Widget):
         title = _("What the engine reported: {project}").format(
             project=shortened(self.project, 420, 27, "bold")
         )
-        drawing = Drawing("es" if current() == "es" else "en", height, title, alt)
+        drawing = Drawing(current(), height, title, alt)
         step = (WIDTH - MARGIN - 40 - left) / max(len(shown) - 1, 6)
         for row, name in enumerate(self.lanes):
             y = 104 + lane * row + lane / 2

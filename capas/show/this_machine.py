@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import cast
 
 from capas import stack
 from capas.engine import EngineError, client
 from capas.errors import CapasError
 from capas.language import _, current
 from capas.show import metrics
-from capas.show.drawing import BODY, MARGIN, SMALL, SMALLEST, WIDTH, Drawing, Language
+from capas.show.drawing import BODY, MARGIN, SMALL, SMALLEST, WIDTH, Drawing
 from capas.show.picture import Picture
 
 _OWN, _OTHER, _GAP = 304, 130, 11
@@ -46,7 +45,7 @@ def machine(report: stack.Report | None = None) -> Picture:
         ]
     )
     title = _("What do containers stand on?")
-    drawing = Drawing(cast(Language, current()), bottom + 78, title, alt)
+    drawing = Drawing(current(), bottom + 78, title, alt)
     drawing.text(MARGIN, 96, _("This machine"), bold=True, width=_OWN)
     drawing.text(MARGIN, 122, _short(here.name, SMALL, _OWN), size=SMALL, ink="muted")
     _pile(drawing, MARGIN, bottom, _OWN, here.layers, details=True)
@@ -266,7 +265,7 @@ def _draw_chain(chain: Chain, container: str, inside: int | None) -> Picture:
     )
     if inside:
         alt += " " + _("Inside the container the same process is number 1.")
-    drawing = Drawing(cast(Language, current()), 356, title, alt)
+    drawing = Drawing(current(), 356, title, alt)
     wide, gap, y = 184.0, 48.0, 92.0
     boxes = []
     for number, (role, name, sub) in enumerate(steps):

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import traitlets
 
 from capas.language import _, current
-from capas.show.drawing import MARGIN, SMALL, SMALLEST, WIDTH, Drawing, Language
+from capas.show.drawing import MARGIN, SMALL, SMALLEST, WIDTH, Drawing
 from capas.show.picture import Picture
 from capas.show.widget import Widget, script
 
@@ -178,7 +178,7 @@ def _picture() -> Picture:
     alt = " ".join([f"{title}.", *told.values()])
     high, gap, wide = 44.0, 6.0, 424.0
     bottom = 116 + 7 * (high + gap)
-    drawing = Drawing(cast(Language, current()), round(bottom) + 60, title, alt)
+    drawing = Drawing(current(), round(bottom) + 60, title, alt)
     for number, (side, name) in enumerate(sides):
         x = MARGIN + number * (WIDTH - 2 * MARGIN - wide)
         drawing.text(x, 98, name, bold=True, width=wide)

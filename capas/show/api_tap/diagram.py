@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from capas.language import _, current
 from capas.show import metrics
 from capas.show.api_tap.calls import Names, purpose
 from capas.show.api_tap.watch import Exchange
-from capas.show.drawing import SMALLEST, WIDTH, Box, Drawing, Language
+from capas.show.drawing import SMALLEST, WIDTH, Box, Drawing
 from capas.show.picture import Picture
 from capas.show.table import Table
 
@@ -56,7 +55,7 @@ def diagram(exchanges: Sequence[Exchange], *, times: bool = False) -> Picture:
     rows = list(_shortened(list(_rows(exchanges, names))))
     height = TOP + 34 + sum(50 if row is None else row.height for row in rows)
     drawing = Drawing(
-        cast(Language, current()),
+        current(),
         int(height) if exchanges else 90,
         _fit(title, WIDTH - 80, 27, "bold"),
         alt,

@@ -1,7 +1,7 @@
-"""The fixed diagrams of the lessons: one module draws one figure for both languages.
+"""The fixed diagrams of the lessons: one module draws one figure for all languages.
 
 ``layer_cache.py`` has ``TITLE``, ``ALT`` and ``draw``; from it come
-``notebooks/figures/layer-cache.en.svg`` and ``.es.svg``. After a change:
+``notebooks/figures/layer-cache.en.svg``, ``.es.svg`` and so on. After a change:
 ``python -m capas.show.figures`` (see ``notebooks/figures/README.md``).
 """
 
@@ -10,8 +10,9 @@ import pkgutil
 from pathlib import Path
 from typing import Protocol, cast
 
+from capas.language import SOURCE, languages
 from capas.paths import ROOT
-from capas.show.drawing import LANGUAGES, Drawing, Language, TooWide, Words
+from capas.show.drawing import Drawing, TooWide, Words, say
 
 FOLDER = ROOT / "notebooks" / "figures"
 
@@ -39,13 +40,12 @@ def figure(name: str) -> Figure:
     return cast(Figure, module)
 
 
-def alt(name: str, language: Language) -> str:
+def alt(name: str, language: str) -> str:
     """Return the text that stands for the figure ``name`` where it can't be seen."""
-    words = figure(name).ALT
-    return words if isinstance(words, str) else words[LANGUAGES.index(language)]
+    return say(figure(name).ALT, language)
 
 
-def svg(name: str, language: Language) -> str:
+def svg(name: str, language: str) -> str:
     """Return the text of the figure ``name`` in ``language``."""
     source = figure(name)
     drawing = Drawing(language, source.HEIGHT, source.TITLE, source.ALT)
@@ -56,8 +56,24 @@ def svg(name: str, language: Language) -> str:
     return drawing.svg()
 
 
+def words() -> list[str]:
+    """Return the English words that a further language's catalogue has to translate."""
+    known: set[str] = set()
+
+    class Listening(Drawing):
+        def say(self, words: Words) -> str:
+            if not isinstance(words, str):
+                known.add(words[0])
+            return super().say(words)
+
+    for name in names():
+        source = figure(name)
+        source.draw(Listening(SOURCE, source.HEIGHT, source.TITLE, source.ALT))
+    return sorted(known)
+
+
 def build(folder: Path = FOLDER, *, check: bool = False) -> list[Path]:
-    """Write all figures in both languages; return the files that were, or would be, changed.
+    """Write all figures in all languages; return the files that were, or would be, changed.
 
     With ``check`` nothing is written. Files of figures that no longer exist count as
     changed and are removed.
@@ -65,7 +81,7 @@ def build(folder: Path = FOLDER, *, check: bool = False) -> list[Path]:
     wanted = {
         folder / f"{name}.{language}.svg": svg(name, language)
         for name in names()
-        for language in LANGUAGES
+        for language in languages()
     }
     there = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.svg")}
     changed = sorted(p for p in wanted.keys() | there.keys() if wanted.get(p) != there.get(p))
