@@ -16,11 +16,10 @@ FILES = (
     "*.md",
     "CITATION.cff",
     "docs/*.md",
-    ".github/*.md",
-    ".github/ISSUE_TEMPLATE/*.yml",
+    "docs/classroom/*.yml",
 )
 """Where addresses stand; the script changes no other file."""
-PREFIXES = ("github.com/", "codespaces.new/", "mybinder.org/v2/gh/")
+PREFIXES = ("github.com/", "codespaces.new/", "mybinder.org/v2/gh/", "COURSE: ")
 _PART = r"[A-Za-z0-9](?:[\w.-]*[\w-])?"
 _GITHUB = re.compile(rf"(?:https://|git@)github\.com[/:]({_PART})/({_PART}?)(?:\.git)?/?")
 
@@ -59,6 +58,7 @@ def write(owner: str, name: str, root: Path = ROOT) -> list[Path]:
     for file in sorted({found for pattern in FILES for found in root.glob(pattern)}):
         before = file.read_text(encoding="utf-8")
         after = old.sub(rf"\g<1>{owner}/{name}", before)
+        after = after.replace(f"\ncd {old_name}\n", f"\ncd {name}\n")  # after the clone command
         after = pages.sub(f"https://{owner.lower()}.github.io/{name}", after)
         if after != before:
             file.write_text(after, encoding="utf-8")

@@ -144,12 +144,12 @@ def test_without_an_engine_jupyterlab_still_starts(home: Path, running: list[Run
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_jupyterlab_ends_with_us(home: Path, running: list[Running], number: int) -> None:
+@pytest.mark.parametrize("sign", ["SIGTERM", "SIGKILL"])
+def test_jupyterlab_ends_with_us(home: Path, running: list[Running], sign: str) -> None:
     one = Running(home, *NOWHERE)
     running.append(one)
     one.wait()
-    one.stop(number)
+    one.stop(signal.Signals[sign])
     deadline = time.monotonic() + 60
     while one.left() and time.monotonic() < deadline:
         time.sleep(0.1)

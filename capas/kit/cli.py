@@ -41,7 +41,9 @@ def make(
     ] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option("--python", help=_("Only these versions of Python; else 3.11, 3.12, 3.13.")),
+        typer.Option(
+            "--python", help=_("Only these versions of Python; else 3.11, 3.12, 3.13, 3.14.")
+        ),
     ] = None,
     engine: Annotated[
         str | None,

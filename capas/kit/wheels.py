@@ -24,7 +24,7 @@ from capas.language import _
 Report = Callable[[str], None]
 
 SYSTEMS = ("linux-x86_64", "linux-aarch64", "macos-x86_64", "macos-aarch64", "windows-x86_64")
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PATCHES = (0, 99)
 """Patch releases of a Python that stand for all."""
 GLIBC = 35

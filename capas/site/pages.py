@@ -18,7 +18,7 @@ FIGURES = "notebooks/figures"
 PICTURES = "docs/pictures"
 START = """\
 git clone {repository}
-cd capas
+cd {name}
 python3 -m capas lab
 """
 
@@ -97,6 +97,11 @@ def repository() -> str:
     return str(content["project"]["urls"]["Repository"])
 
 
+def _start() -> str:
+    address = repository()
+    return START.format(repository=address, name=address.rpartition("/")[2])
+
+
 def on_github(path: Path) -> str:
     """Return the address of a file or folder in the repository."""
     kind = "tree" if path.is_dir() else "blob"
@@ -161,7 +166,7 @@ def _written(language: str, found: list[Page]) -> dict[str, str]:
                     "Here they stand to be read, with the outputs of a real Docker Engine. To run "
                     "them yourself, you need Git and Python 3.11 or newer:"
                 ),
-                f"```text\n{START.format(repository=repository())}```",
+                f"```text\n{_start()}```",
                 f"[{_('Where it runs')}](guides/where-it-runs.md)",
                 f"## {_('Lessons')}\n\n{_('After each of them you can …')}\n\n{_overview(lessons)}",
                 f"## {_('Labs')}\n\n{_about_labs()}\n\n{_overview(labs)}",

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,23 @@ def test_it_stands_everywhere_afterwards(copy: Path) -> None:
     readme = (copy / "README.md").read_text("utf-8")
     assert "https://codespaces.new/ana-b/curso)" in readme
     assert "https://mybinder.org/v2/gh/ana-b/curso/main?" in readme
-    assert "git clone https://github.com/ana-b/curso\n" in readme
+    assert "git clone https://github.com/ana-b/curso\ncd curso\n" in readme
     address.write(owner, name, copy)
     assert texts(copy) == before
+
+
+def test_no_other_file_has_it() -> None:
+    owner, name = address.current()
+    found = subprocess.run(
+        ["git", "grep", "--files-with-matches", "--fixed-strings", f"{owner}/{name}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    known = {file.relative_to(ROOT).as_posix() for p in address.FILES for file in ROOT.glob(p)}
+    assert "docs/classroom/classroom.yml" in found
+    assert set(found) <= known
 
 
 def test_nothing_else_is_touched(copy: Path) -> None:
