@@ -91,7 +91,7 @@ def test_lessons_in_order_lead_to_their_notebooks(show: Show) -> None:
         files.get_by_text("06-dockerfile.ipynb").wait_for()
     links.nth(6).click()
     page.locator(".jp-NotebookPanel h1", has_text="6 · The Dockerfile").wait_for()
-    assert "notebooks/en/06-dockerfile.ipynb" in page.url
+    page.wait_for_url("**/notebooks/en/06-dockerfile.ipynb**")
 
 
 @pytest.mark.engine
@@ -115,8 +115,8 @@ def test_by_keyboard_alone(show: Show) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.locator(".jp-NotebookPanel").wait_for()
-    assert "/notebooks/es/" in page.url
-    assert shown.is_hidden()
+    page.wait_for_url("**/notebooks/es/**")
+    shown.wait_for(state="hidden")
 
 
 @pytest.mark.engine
