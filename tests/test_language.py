@@ -132,27 +132,34 @@ def test_a_further_language_needs_the_words_of_the_figures(
 ) -> None:
     monkeypatch.setattr(language, "LOCALE", tmp_path)
     shutil.copy(ROOT / "capas/locale/es.po", tmp_path / "pt.po")
+    with (tmp_path / "pt.po").open("a", encoding="utf-8") as file:
+        file.write('\nmsgid "your folder"\nmsgstr ""\n')
+        file.write('\nmsgid "/app, the code"\nmsgstr "/app, o código"\n')
     missing = lacking("pt")
-    assert "a figure: your folder" in missing
+    assert "a figure: your folder" in missing  # as a template has it: not translated yet
+    assert "a figure: /app, the code" not in missing
     assert all(line.startswith("a figure: ") for line in missing)
 
 
 def lacking(name: str) -> list[str]:
     """Return the texts that a catalogue does not translate, with their places."""
-    known = catalogue(name)
-    missing = []
     found = extract_from_dir(
         ROOT / "capas",
         method_map=[("**.py", "python"), ("**.jinja", "jinja2")],
         keywords={"_": None, "ngettext": (1, 2)},
     )
-    for file, line, message, _comments, _context in found:
-        text = message if isinstance(message, str) else message[0]
+    texts = [
+        (f"capas/{file}:{line}", message if isinstance(message, str) else message[0])
+        for file, line, message, _comments, _context in found
+    ]
+    if name not in LANGUAGES:  # figures have the words of these two themselves
+        texts += [("a figure", text) for text in figures.words()]
+    known = catalogue(name)
+    missing = []
+    for place, text in texts:
         entry = known.get(text)
         if entry is None or not entry.string or (entry.pluralizable and not all(entry.string)):
-            missing.append(f"capas/{file}:{line}: {text}")
-    if name not in LANGUAGES:  # figures have the words of these two themselves
-        missing += [f"a figure: {text}" for text in figures.words() if not known.get(text)]
+            missing.append(f"{place}: {text}")
     return missing
 
 
