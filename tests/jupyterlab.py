@@ -227,6 +227,8 @@ def _show(jupyterlab: Running, profile: "BrowserContext") -> Iterator[Show]:
         browsers.goto(page, f"http://{address.netloc}{place}?{reset}{address.query}")
         page.wait_for_function("window.jupyterapp")
         page.evaluate("window.jupyterapp.restored.then(() => {})")
+        # JupyterLab's address follows what is in front only when it has forgotten what was open.
+        page.wait_for_url(lambda url: "reset" not in parse_qs(urlsplit(url).query, True))
         return page
 
     try:

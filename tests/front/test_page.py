@@ -163,7 +163,10 @@ def test_a_notebook_of_yesterday_does_not_hide_it(jupyterlab: Running, show: Sho
     page.locator(".jp-NotebookPanel h1").wait_for()
     assert "02-benefits-and-costs" in page.url
     with page.expect_response(
-        lambda answer: "/api/workspaces/" in answer.url and answer.request.method == "PUT"
+        lambda answer: (
+            "/api/workspaces/" in answer.url
+            and "02-benefits-and-costs" in (answer.request.post_data or "")
+        )
     ):
         page.evaluate("window.jupyterapp.commands.execute('filebrowser:toggle-main')")
     page.close()
